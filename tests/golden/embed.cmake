@@ -1,0 +1,11 @@
+# cmake -DOUTPUT=FILE -DFOLDER=DIR -P embed.cmake: writes a C++ file that holds the text of every file of a folder.
+file(GLOB files ${FOLDER}/*)
+set(code "#include \"tests/golden/GoldenData.h\"\n\nnamespace kimi::golden {\n\n")
+string(APPEND code "Expected<std::string_view> goldenData(std::string_view name) {\n")
+foreach(path IN LISTS files)
+  get_filename_component(name ${path} NAME)
+  file(READ ${path} text)
+  string(APPEND code "  if (name == \"${name}\")\n    return R\"golden(${text})golden\";\n")
+endforeach()
+string(APPEND code "  return failure(\"tests/golden/families holds no \" + std::string(name));\n}\n\n} // namespace kimi::golden\n")
+file(WRITE ${OUTPUT} "${code}")
