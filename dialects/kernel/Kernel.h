@@ -1,0 +1,46 @@
+// The kernel dialect: fused groups, their implementation, and structured bodies. See KernelOps.td.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/CallInterfaces.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+#include "dialects/kernel/KernelEnums.h.inc"
+
+#include "dialects/kernel/KernelDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/kernel/KernelAttrs.h.inc"
+
+#include "dialects/kernel/KernelInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/kernel/KernelOps.h.inc"
+
+namespace kimi::kernel {
+
+inline constexpr int64_t kBlockTokens = 64;  // positions in one cache block
+inline constexpr int64_t kPanelWidth = 16;   // output columns in one panel; also the lanes of a vector of f32
+
+/// Attribute on kernel arguments and results: one extent per `?`.
+inline constexpr llvm::StringLiteral kDimsAttr = "kernel.dims";
+/// Attribute on kernel arguments that are weights: the logical type (what the checkpoint says).
+inline constexpr llvm::StringLiteral kWeightAttr = "kernel.weight";
+
+} // namespace kimi::kernel

@@ -1,0 +1,76 @@
+#ifndef KERNEL_ATTRS
+#define KERNEL_ATTRS
+
+include "dialects/kernel/KernelDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+// Mirrors enum DimSymbol of runtime/schema/artifact.fbs, value by value (compiler/emit asserts it).
+def Kernel_DimSymbol : I32EnumAttr<"DimSymbol", "a size known only when a step runs", [
+    I32EnumAttrCase<"one", 0>, I32EnumAttrCase<"tokens", 1>, I32EnumAttrCase<"sequences", 2>,
+    I32EnumAttrCase<"logit_rows", 3>, I32EnumAttrCase<"table_blocks", 4>, I32EnumAttrCase<"cache_blocks", 5>,
+    I32EnumAttrCase<"bias_entries", 6>, I32EnumAttrCase<"penalty_entries", 7>,
+    I32EnumAttrCase<"context_tokens", 8>]> {
+  let cppNamespace = "::kimi::kernel";
+  let genSpecializedAttr = 0;
+}
+
+def Kernel_LayoutKind : I32EnumAttr<"LayoutKind", "how a weight lies in memory", [
+    I32EnumAttrCase<"row_major", 0>, I32EnumAttrCase<"panel", 1>]> {
+  let cppNamespace = "::kimi::kernel";
+  let genSpecializedAttr = 0;
+}
+
+class Kernel_Attr<string name, string mnemonic_> : AttrDef<Kernel_Dialect, name> { let mnemonic = mnemonic_; }
+
+def Kernel_ExtentAttr : Kernel_Attr<"Extent", "extent"> {
+  let summary = "A run-time size: ceil(symbol * multiplier / divisor)";
+  let description = [{
+    Stands for one `?` of a tensor type, or for one grid dimension.
+    Example: `#kernel.extent<tokens * 8 by 1>` is the rows of 8 expert assignments per token.
+  }];
+  let parameters = (ins EnumParameter<Kernel_DimSymbol>:$symbol, "int64_t":$multiplier, "int64_t":$divisor);
+  let assemblyFormat = "`<` $symbol `*` $multiplier `by` $divisor `>`";
+  let builders = [AttrBuilder<(ins "DimSymbol":$symbol, CArg<"int64_t", "1">:$multiplier,
+                                   CArg<"int64_t", "1">:$divisor), [{
+    return $_get($_ctxt, symbol, multiplier, divisor);
+  }]>];
+  let skipDefaultBuilders = 1;
+}
+
+def Kernel_LayoutAttr : Kernel_Attr<"Layout", "layout"> {
+  let summary = "How a weight [.., N, K] lies in memory";
+  let description = [{
+    `row_major`: as in the checkpoint. `panel, 16`: [.., N/16, K, 16], so that 16 neighbouring output columns fill
+    the lanes of a vector and K runs sequentially: every output element is summed in one order, in every kernel.
+    Example: `#kernel.layout<panel, 16>`
+  }];
+  let parameters = (ins EnumParameter<Kernel_LayoutKind>:$kind, "int64_t":$width);
+  let assemblyFormat = "`<` $kind `,` $width `>`";
+}
+
+def Kernel_ImplAttr : Kernel_Attr<"Impl", "impl"> {
+  let summary = "Which implementation serves a kernel, and its parameters";
+  let description = [{ Example: `#kernel.impl<"generated", {tile = [32, 64]}>` }];
+  let parameters = (ins "::mlir::StringAttr":$name, "::mlir::DictionaryAttr":$parameters);
+  let assemblyFormat = "`<` $name `,` $parameters `>`";
+}
+
+def Kernel_CostTermAttr : Kernel_Attr<"CostTerm", "cost_term"> {
+  let summary = "min(symbol * multiplier, cap) * amount; cap 0 = none";
+  let parameters = (ins EnumParameter<Kernel_DimSymbol>:$symbol, "int64_t":$multiplier, "int64_t":$cap,
+                        "int64_t":$amount);
+  let assemblyFormat = "`<` $symbol `*` $multiplier `cap` $cap `each` $amount `>`";
+}
+
+def Kernel_CostAttr : Kernel_Attr<"Cost", "cost"> {
+  let summary = "What one launch moves (bytes) and computes (FLOPs), as sums of terms";
+  let description = [{
+    Example: `#kernel.cost<bytes = [<tokens * 1 cap 0 each 512>, <one * 1 cap 0 each 65536>], flops = [<tokens * 1 cap 0 each 65536>]>`
+  }];
+  let parameters = (ins OptionalArrayRefParameter<"CostTermAttr">:$bytes,
+                        OptionalArrayRefParameter<"CostTermAttr">:$flops);
+  let assemblyFormat = "`<` `bytes` `=` `[` ($bytes^)? `]` `,` `flops` `=` `[` ($flops^)? `]` `>`";
+}
+
+#endif

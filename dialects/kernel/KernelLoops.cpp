@@ -1,0 +1,1 @@
+#include "dialects/kernel/Kernel.h"
