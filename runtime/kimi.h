@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,9 @@ struct EngineOptions {
   uint64_t cacheBytes = 0;       // memory for the paged cache; 0 = maxSequences of the largest decode entry at full
                                  // context, but at most a quarter of the free memory
   bool verifyWeights = true;     // hash every weight file while loading
+  bool poison = false;           // for tests: fill scratch memory and outputs with NaN bytes before each step
+  /// Called now and then by the loading thread while files are verified: bytes hashed so far, bytes to hash.
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
 
 struct ModelInfo {

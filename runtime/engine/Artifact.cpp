@@ -1,0 +1,89 @@
+#include "runtime/engine/Artifact.h"
+
+#include "runtime/base/Hash.h"
+#include "runtime/engine/PlanCheck.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace kimi::runtime {
+
+Expected<Artifact> Artifact::open(const std::filesystem::path &directory, const ArtifactOptions &options) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error))
+    return failure(fmt::format("{}: no such artifact directory", directory.string()));
+  Artifact artifact;
+  TRY_ASSIGN(artifact.manifestData, Manifest::read(directory / "manifest.json"));
+  TRY(artifact.openPlan(directory));
+  TRY(artifact.openFiles(directory));
+  TRY(artifact.verify(directory, options));
+  return artifact;
+}
+
+Status Artifact::openPlan(const std::filesystem::path &directory) {
+  auto path = directory / "plan.fb";
+  TRY_ASSIGN(planFile, MappedFile::open(path));
+  auto bytes = planFile.bytes();
+  if (bytes.size() != manifestData.planBytes)
+    return failure(fmt::format("{}: has {} bytes, but manifest.json records {}", path.string(), bytes.size(),
+                               manifestData.planBytes));
+  // Before a byte of it is believed.
+  if (auto hash = hashHex(bytes); hash != manifestData.planHash)
+    return failure(
+        fmt::format("{}: hash {} does not match manifest.json's {}: the file is damaged or from another "
+                    "compilation",
+                    path.string(), hash, manifestData.planHash));
+  auto plan = parsePlan(bytes);
+  if (!plan)
+    return failure(path.string(), plan.error());
+  planData = *plan;
+  if (auto status = checkPlan(*planData); !status)
+    return failure(path.string(), status.error());
+  return {};
+}
+
+Status Artifact::openFiles(const std::filesystem::path &directory) {
+  for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
+    const artifact::File &file = *planData->files()->Get(i);
+    auto path = directory / file.path()->str();
+    TRY_ASSIGN(MappedFile mapped, MappedFile::open(path));
+    if (mapped.bytes().size() != file.bytes())
+      return failure(fmt::format("{}: has {} bytes, but the plan records {}", path.string(),
+                                 mapped.bytes().size(), file.bytes()));
+    files.push_back(std::move(mapped));
+  }
+  weightFiles.assign(files.size(), false);
+  for (uint32_t i = 0; i < sizeOf(rank().weights()); ++i)
+    if (auto *slices = rank().weights()->Get(i)->slices())
+      for (const artifact::WeightSlice *slice : *slices)
+        weightFiles[slice->file()] = true;
+  return {};
+}
+
+Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOptions &options) {
+  std::vector<FileToVerify> toVerify;
+  for (uint32_t i = 0; i < files.size(); ++i) {
+    const artifact::File &file = *planData->files()->Get(i);
+    // Reading ahead serves the hashing threads now, or else the first step.
+    files[i].readAhead();
+    if (options.verifyWeights || !weightFiles[i])
+      toVerify.push_back({(directory / file.path()->str()).string(), files[i].bytes(), file.hash()->str()});
+  }
+  std::vector<MappedFile> others; // mapped while they are hashed
+  for (const Manifest::File &file : manifestData.files) {
+    auto path = directory / file.path;
+    TRY_ASSIGN(MappedFile mapped, MappedFile::open(path));
+    toVerify.push_back({path.string(), mapped.bytes(), file.hash});
+    others.push_back(std::move(mapped));
+  }
+  return verifyFiles(toVerify, options.numThreads, options.progress);
+}
+
+uint64_t Artifact::weightFileBytes() const {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < files.size(); ++i)
+    sum += weightFiles[i] ? files[i].bytes().size() : 0;
+  return sum;
+}
+
+} // namespace kimi::runtime

@@ -1,0 +1,101 @@
+#include "runtime/engine/CacheSize.h"
+
+#include "runtime/base/Units.h"
+#include "runtime/engine/PlanCheck.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace kimi::runtime {
+
+using namespace kimi::artifact;
+
+uint64_t layerBlockBytes(const Cache &cache) {
+  return uint64_t(cache.block_tokens()) * cache.values() * uint64_t(elementBytes(cache.type()));
+}
+
+uint64_t blockBytes(const Rank &rank) {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < sizeOf(rank.caches()); ++i)
+    sum += layerBlockBytes(*rank.caches()->Get(i)) * rank.caches()->Get(i)->layers();
+  return sum;
+}
+
+static Limits limitsOf(const Capacity &capacity) {
+  return {.maxTokens = capacity.max_tokens(),
+          .maxSequences = capacity.max_sequences(),
+          .maxLogitRows = capacity.max_logit_rows(),
+          .maxTableBlocks = capacity.max_table_blocks(),
+          .maxBiasEntries = capacity.max_bias_entries(),
+          .maxPenaltyEntries = capacity.max_penalty_entries()};
+}
+
+Limits largestCapacity(const Rank &rank) {
+  Limits largest;
+  for (const Entry *entry : *rank.entries()) {
+    Limits limits = limitsOf(*entry->capacity());
+    largest.maxTokens = std::max(largest.maxTokens, limits.maxTokens);
+    largest.maxSequences = std::max(largest.maxSequences, limits.maxSequences);
+    largest.maxLogitRows = std::max(largest.maxLogitRows, limits.maxLogitRows);
+    largest.maxTableBlocks = std::max(largest.maxTableBlocks, limits.maxTableBlocks);
+    largest.maxBiasEntries = std::max(largest.maxBiasEntries, limits.maxBiasEntries);
+    largest.maxPenaltyEntries = std::max(largest.maxPenaltyEntries, limits.maxPenaltyEntries);
+  }
+  return largest;
+}
+
+Limits callerLimits(const Rank &rank) {
+  const Entry *largest = nullptr;
+  for (const Entry *entry : *rank.entries()) {
+    bool isBetterKind = largest && largest->kind() != entry->kind() && entry->kind() == EntryKind::mixed;
+    bool isLarger = largest && largest->kind() == entry->kind() &&
+                    entry->capacity()->max_tokens() > largest->capacity()->max_tokens();
+    if (!largest || isBetterKind || isLarger)
+      largest = entry;
+  }
+  return limitsOf(*largest->capacity());
+}
+
+uint64_t arenaBytes(const Rank &rank) {
+  uint64_t bytes = 0;
+  for (const Entry *entry : *rank.entries())
+    bytes = std::max(bytes, entry->arena_bytes());
+  return bytes;
+}
+
+/// Blocks that the largest decode batch can fill; that of any entry in a plan without decode entries.
+static int64_t mostUsefulBlocks(const Rank &rank) {
+  int64_t sequences = 0;
+  for (const Entry *entry : *rank.entries())
+    if (entry->kind() == EntryKind::decode)
+      sequences = std::max(sequences, entry->capacity()->max_sequences());
+  Limits largest = largestCapacity(rank);
+  return (sequences ? sequences : largest.maxSequences) * largest.maxTableBlocks;
+}
+
+Expected<int64_t> chooseCacheBlocks(const Rank &rank, uint64_t cacheBytes, const MemoryNeed &need) {
+  uint64_t perBlock = blockBytes(rank);
+  int64_t useful = std::min(mostUsefulBlocks(rank), kMaxCacheBlocks);
+  if (perBlock == 0) // A plan without a cache: block numbers still have to be good.
+    return useful;
+  int64_t blocks = 0;
+  if (cacheBytes > 0) {
+    if (cacheBytes > need.free())
+      return failure(
+          fmt::format("a cache of {} was asked, but beside weights and buffers ({}) only {} of memory is "
+                      "free",
+                      formatBytes(double(cacheBytes)), formatBytes(double(need.total())),
+                      formatBytes(double(need.free()))));
+    blocks = std::min(int64_t(cacheBytes / perBlock), kMaxCacheBlocks);
+  } else {
+    blocks = std::min(useful, int64_t(need.free() / 4 / perBlock));
+  }
+  if (blocks < 1)
+    return failure(fmt::format("the cache would have {}, but one block of {} tokens takes {}: {}",
+                               formatBytes(double(cacheBytes ? cacheBytes : need.free() / 4)), kBlockTokens,
+                               formatBytes(double(perBlock)),
+                               cacheBytes ? "ask for more" : "free memory or choose the cache size"));
+  return blocks;
+}
+
+} // namespace kimi::runtime

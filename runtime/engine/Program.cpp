@@ -1,0 +1,93 @@
+#include "runtime/engine/Program.h"
+
+#include "runtime/engine/PlanCheck.h"
+
+#include <chrono>
+
+namespace kimi::runtime {
+
+using namespace kimi::artifact;
+
+static std::byte *weightAddress(const Addresses &addresses, uint32_t index, uint32_t layer) {
+  const Weight &weight = *addresses.artifact.rank().weights()->Get(index);
+  const WeightSlice &slice = *weight.slices()->Get(layer - weight.first_layer());
+  // The ABI has one pointer type; weights are mapped read-only, so a kernel that writes one faults.
+  return const_cast<std::byte *>(addresses.artifact.file(slice.file()).data()) + slice.offset();
+}
+
+static void *resolve(const Argument &argument, uint32_t layer, const Addresses &addresses) {
+  switch (argument.kind()) {
+  case ArgumentKind::arena:
+    return addresses.arena + argument.value();
+  case ArgumentKind::weight:
+    return weightAddress(addresses, uint32_t(argument.value()), layer);
+  case ArgumentKind::input:
+    return addresses.table.address(StepInput(argument.value()));
+  case ArgumentKind::output:
+    return addresses.table.address(StepOutput(argument.value()));
+  case ArgumentKind::cache: {
+    size_t cache = size_t(argument.value());
+    return addresses.caches[cache] + layer * addresses.cacheLayerBytes[cache];
+  }
+  }
+  return nullptr; // checkPlan refuses other kinds
+}
+
+Program::Program(const Entry &entry, const Addresses &addresses) : planEntry(&entry) {
+  for (uint32_t i = 0; i < sizeOf(entry.steps()); ++i) {
+    const Step &step = *entry.steps()->Get(i);
+    if (const Launch *launch = step.kind_as_Launch()) {
+      addLaunch(*launch, 0, addresses);
+      continue;
+    }
+    const Call &call = *step.kind_as_Call();
+    const Block &block = *addresses.artifact.rank().blocks()->Get(call.block());
+    for (uint32_t j = 0; j < sizeOf(block.steps()); ++j)
+      addLaunch(*block.steps()->Get(j)->kind_as_Launch(), call.layer(), addresses);
+  }
+}
+
+void Program::addLaunch(const Launch &launch, uint32_t layer, const Addresses &addresses) {
+  launches.push_back({.function = addresses.functions[launch.kernel()],
+                      .kernel = launch.kernel(),
+                      .firstArgument = uint32_t(arguments.size()),
+                      .firstExtent = uint32_t(extents.size()),
+                      .numExtents = sizeOf(launch.grid())});
+  for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
+    extents.push_back(*launch.grid()->Get(i));
+  for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
+    arguments.push_back(resolve(*launch.arguments()->Get(i), layer, addresses));
+}
+
+bool Program::fits(const Dims &dims) const {
+  const Capacity &capacity = *planEntry->capacity();
+  auto size = [&](DimSymbol symbol) { return dims[size_t(symbol)]; };
+  return size(DimSymbol::tokens) <= capacity.max_tokens() &&
+         size(DimSymbol::sequences) <= capacity.max_sequences() &&
+         size(DimSymbol::logit_rows) <= capacity.max_logit_rows() &&
+         size(DimSymbol::bias_entries) <= capacity.max_bias_entries() &&
+         size(DimSymbol::penalty_entries) <= capacity.max_penalty_entries();
+}
+
+int64_t Program::numTasks(const LaunchRecord &launch, const Dims &dims) const {
+  int64_t tasks = 1;
+  for (uint32_t i = 0; i < launch.numExtents; ++i)
+    tasks *= extentSize(extents[launch.firstExtent + i], dims);
+  return tasks;
+}
+
+void Program::run(ThreadPool &pool, const Dims &dims, Profile *profile) const {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start;
+  for (const LaunchRecord &launch : launches) {
+    if (profile)
+      start = Clock::now();
+    void *const *buffers = arguments.data() + launch.firstArgument;
+    pool.parallelFor(numTasks(launch, dims),
+                     [&](int64_t task) { launch.function(buffers, dims.data(), task); });
+    if (profile)
+      profile->record(launch.kernel, std::chrono::duration<double>(Clock::now() - start).count(), dims);
+  }
+}
+
+} // namespace kimi::runtime
