@@ -1,5 +1,6 @@
 #include "server/text/PreTokenizer.h"
 
+#include "server/text/Unicode16.h"
 #include "server/text/Utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -15,34 +16,33 @@ namespace {
 // The reference pattern is written for Rust's regex engines. What it says differently here, and why:
 // - class intersection, [X&&[^\p{Han}]]: PCRE2 10.42 reads && as two ampersands, so a lookahead takes Han
 // out;
-// - \p{Han} means the Script property; PCRE2's \p{Han} means Script_Extensions, which holds 、 and 々 too:
+// - \p{Han} means the Script property; PCRE2's \p{Han} means Script_Extensions, which holds 、 and more:
 // \p{sc:Han};
-// - \s means White_Space; PCRE2's \s also holds U+180E: the set is spelt out.
-constexpr std::string_view kSpaces =
-    R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-
+// - \s means White_Space; PCRE2's \s also holds U+180E: the set is spelt out;
+// - characters newer than PCRE2's tables are added to their classes (Unicode16.h).
 std::string pattern() {
-  const std::string upper = R"((?:(?!\p{sc:Han})[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]))";
-  const std::string lower = R"((?:(?!\p{sc:Han})[\p{Ll}\p{Lm}\p{Lo}\p{M}]))";
-  const std::string lead = R"([^\r\n\p{L}\p{N}]?)";
+  using namespace unicode16;
+  const auto join = [](auto... parts) { return (std::string(parts) + ...); };
+  const std::string han = join(R"([\p{sc:Han})", kHan, "]");
+  const std::string inBoth = join(R"(\p{Lm}\p{Lo}\p{M})", kOtherLetters, kMarks);
+  const std::string upper = join("(?:(?!", han, R"()[\p{Lu}\p{Lt})", inBoth, kUpper, "])");
+  const std::string lower = join("(?:(?!", han, R"()[\p{Ll})", inBoth, kLower, "])");
+  const std::string lettersAndNumbers = join(R"(\p{L}\p{N})", kHan, kUpper, kLower, kOtherLetters, kNumbers);
+  const std::string lead = join(R"([^\r\n)", lettersAndNumbers, "]?");
   const std::string contraction = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)";
-  const std::string space = fmt::format("[{}]", kSpaces);
-  return R"(\p{sc:Han}+)"
-         "|" +
-         lead + upper + "*" + lower + "+" + contraction + "|" + lead + upper + "+" + lower + "*" +
-         contraction +
-         R"(|\p{N}{1,3})"
-         "| ?[^" +
-         std::string(kSpaces) +
-         R"(\p{L}\p{N}]+[\r\n]*)"
-         "|" +
-         space +
-         R"(*[\r\n]+)"
-         "|" +
-         space + "+(?![^" + std::string(kSpaces) +
-         "])"
-         "|" +
-         space + "+";
+  const std::string spaces =
+      R"(\x{09}-\x{0D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+  const std::string alternatives[] = {
+      join(han, "+"),
+      join(lead, upper, "*", lower, "+", contraction),
+      join(lead, upper, "+", lower, "*", contraction),
+      join(R"([\p{N})", kNumbers, "]{1,3}"),
+      join(" ?[^", spaces, lettersAndNumbers, R"(]+[\r\n]*)"),
+      join("[", spaces, R"(]*[\r\n]+)"),
+      join("[", spaces, "]+(?![^", spaces, "])"),
+      join("[", spaces, "]+"),
+  };
+  return fmt::format("{}", fmt::join(alternatives, "|"));
 }
 
 // A word may have 25,000 characters (kMaxRunCharacters), and the lookahead makes each one a frame to come
