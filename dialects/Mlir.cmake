@@ -17,3 +17,10 @@ add_library(mlir_all INTERFACE)
 target_link_libraries(mlir_all INTERFACE MLIR LLVM)
 target_include_directories(mlir_all SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_compile_options(mlir_all INTERFACE -Wno-comment)
+
+# The compiler's own code is a thin layer over libMLIR.so: building it fast is worth more than running it fast.
+# (compiler/emit moves the bytes and keeps -O2.)
+option(KIMI_OPTIMISE_COMPILER "Optimise the dialects and passes, too" OFF)
+if(NOT KIMI_OPTIMISE_COMPILER)
+  target_compile_options(mlir_all INTERFACE -O0)
+endif()

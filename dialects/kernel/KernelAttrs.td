@@ -64,13 +64,12 @@ def Kernel_CostTermAttr : Kernel_Attr<"CostTerm", "cost_term"> {
 }
 
 def Kernel_CostAttr : Kernel_Attr<"Cost", "cost"> {
-  let summary = "What one launch moves (bytes) and computes (FLOPs), as sums of terms";
+  let summary = "What one launch moves (bytes) and computes (FLOPs), as sums of cost terms";
   let description = [{
-    Example: `#kernel.cost<bytes = [<tokens * 1 cap 0 each 512>, <one * 1 cap 0 each 65536>], flops = [<tokens * 1 cap 0 each 65536>]>`
+    Example: `#kernel.cost<bytes = [#kernel.cost_term<tokens * 1 cap 0 each 512>], flops = []>`
   }];
-  let parameters = (ins OptionalArrayRefParameter<"CostTermAttr">:$bytes,
-                        OptionalArrayRefParameter<"CostTermAttr">:$flops);
-  let assemblyFormat = "`<` `bytes` `=` `[` ($bytes^)? `]` `,` `flops` `=` `[` ($flops^)? `]` `>`";
+  let parameters = (ins "::mlir::ArrayAttr":$bytes, "::mlir::ArrayAttr":$flops);
+  let assemblyFormat = "`<` `bytes` `=` $bytes `,` `flops` `=` $flops `>`";
 }
 
 #endif

@@ -74,6 +74,12 @@ LogicalResult ReturnOp::verify() {
   return success();
 }
 
+/// Callers name weights by their logical type; the callee's argument may have been given a physical one.
+static Type logicalType(FuncOp func, unsigned index, Type declared) {
+  auto weight = func.getArgAttrOfType<TypeAttr>(index, kWeightAttr);
+  return weight ? weight.getValue() : declared;
+}
+
 LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto func = symbols.lookupNearestSymbolFrom<FuncOp>(*this, getCalleeAttr());
   if (!func) // C1
@@ -82,9 +88,9 @@ LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "passes " << getNumOperands() << " operands but '" << getCallee() << "' takes "
                          << func.getNumArguments();
   for (auto [index, pair] : llvm::enumerate(llvm::zip(getOperandTypes(), func.getArgumentTypes())))
-    if (auto [given, wanted] = pair; isa<TensorType>(given) && given != wanted)
+    if (auto [given, declared] = pair; isa<TensorType>(given) && given != logicalType(func, index, declared))
       return emitOpError() << "operand " << index << " is " << given << " but '" << getCallee() << "' takes "
-                           << wanted;
+                           << logicalType(func, index, declared);
   if (TypeRange(func.getResultTypes()) != getResultTypes())
     return emitOpError() << "returns " << getResultTypes() << " but '" << getCallee() << "' returns "
                          << func.getResultTypes();
@@ -101,17 +107,17 @@ static LogicalResult agree(Operation *op, StringRef first, int64_t a, StringRef 
   return op->emitOpError() << first << " is " << a << " but " << second << " is " << b;
 }
 
-int64_t GroupedMatmulOp::getNumColumns() {
-  return isPanel() ? dimOf(getWeight(), 1) * kPanelWidth : dimOf(getWeight(), 1);
-}
-
 LogicalResult GroupedMatmulOp::verify() {
   if (failed(agree(*this, "K of x", dimOf(getX(), 1), "K of weight", dimOf(getWeight(), 2)))) // C1
     return failure();
   if (failed(agree(*this, "the size of offsets", dimOf(getOffsets(), 0), "groups + 1",
                    dimOf(getWeight(), 0) + 1))) // C2
     return failure();
-  return agree(*this, "the columns of init", dimOf(getInit(), 1), "the columns of weight", getNumColumns()); // C3
+  int64_t rank = isPanel() ? 3 : 2;
+  if (cast<ShapedType>(getInit().getType()).getRank() != rank) // C3
+    return emitOpError() << "init is " << getInit().getType() << " but needs rank " << rank << " for weight "
+                         << getWeight().getType();
+  return success();
 }
 
 LogicalResult PagedAttentionOp::verify() {

@@ -85,43 +85,41 @@ class Kernel_StructuredOp<string mnemonic, list<Trait> traits = []>
   let hasVerifier = 1;
 }
 
+// Rows and columns are tiled like any elementwise consumer's, so groups around them fuse tile by tile.
+defvar Kernel_TiledByResult = DeclareOpInterfaceMethods<TilingInterface, ["getLoopIteratorTypes", "getIterationDomain",
+    "getTiledImplementation", "getResultTilePosition", "generateResultTileValue",
+    "getIterationDomainTileFromResultTile"]>;
+
 def Kernel_GroupedMatmulOp : Kernel_StructuredOp<"grouped_matmul", [Pure, DestinationStyleOpInterface,
-    DeclareOpInterfaceMethods<TilingInterface, ["getLoopIteratorTypes", "getIterationDomain",
-        "getTiledImplementation", "getResultTilePosition", "generateResultTileValue",
-        "getIterationDomainTileFromResultTile"]>]> {
+    AllTypesMatch<["init", "result"]>, Kernel_TiledByResult]> {
   let summary = "Matrix products of row groups with one weight matrix each";
   let description = [{
-    out[r, n] = init[r, n] + sum over k of x[rows[r], k] * weight[e(r), n, k], where e(r) is the group of row r:
-    offsets[e] <= r < offsets[e + 1]. Sums run over k in order, in f32.
+    With a = first_row + r: out[r, n] = init[r, n] + sum over k of x[rows[r], k] * weight[e(a), n, k], where e(a) is
+    the group of row a: offsets[e] <= a < offsets[e + 1]. Without `rows`, x's row is r itself. Sums run over k in
+    order, in f32. `first_row` is 0 before tiling.
 
     x: [X, K]; rows: [A] i32; offsets: [E + 1] i32; weight: [E, N, K], or [E, N / 16, K, 16] in panel layout;
-    init and result: [A, N] f32.
+    init and result: [A, N] f32, or [A, N / 16, 16] with a panel weight.
     (C1) x and weight agree on K. (C2) offsets has one element more than weight has groups.
-    (C3) init has weight's N columns.
+    (C3) init has weight's columns, laid out alike.
 
     Example:
     ```mlir
-    %y = kernel.grouped_matmul %x, %rows, %offsets, %w into %init
+    %y = kernel.grouped_matmul %x rows %rows from %c0 offsets %offsets, %w into %init
         : tensor<?x64xbf16>, tensor<?xi32>, tensor<5xi32>, tensor<4x48x64xbf16>, tensor<?x48xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$x, AnyRankedTensor:$rows, AnyRankedTensor:$offsets,
-                       AnyRankedTensor:$weight, AnyRankedTensor:$init);
+  let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$rows, Index:$first_row,
+                       AnyRankedTensor:$offsets, AnyRankedTensor:$weight, AnyRankedTensor:$init);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $x `,` $rows `,` $offsets `,` $weight `into` $init attr-dict
-    `:` type($x) `,` type($rows) `,` type($offsets) `,` type($weight) `,` type($init)
+    $x (`rows` $rows^)? `from` $first_row `offsets` $offsets `,` $weight `into` $init attr-dict
+    `:` type($x) (`,` type($rows)^)? `,` type($offsets) `,` type($weight) `,` type($init)
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     bool isPanel() { return ::llvm::cast<::mlir::RankedTensorType>(getWeight().getType()).getRank() == 4; }
-    int64_t getNumColumns();
   }];
-  let builders = [OpBuilder<(ins "::mlir::Value":$x, "::mlir::Value":$rows, "::mlir::Value":$offsets,
-                                 "::mlir::Value":$weight, "::mlir::Value":$init), [{
-    build($_builder, $_state, init.getType(), x, rows, offsets, weight, init);
-  }]>];
-  let hasCanonicalizer = 0;
 }
 
 def Kernel_PagedAttentionOp : Kernel_StructuredOp<"paged_attention", [MemoryEffects<[MemRead]>]> {
@@ -206,7 +204,7 @@ def Kernel_PagedScatterOp : Kernel_StructuredOp<"paged_scatter", [MemoryEffects<
   let assemblyFormat = "$slots `,` $cache `,` $parts attr-dict `:` type($slots) `,` type($cache) `,` type($parts)";
 }
 
-def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure]> {
+def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure, Kernel_TiledByResult]> {
   let summary = "The k highest scores of each row, limited to its best groups";
   let description = [{
     Splits a row of E scores into `groups` equal parts, keeps the `kept_groups` parts whose two highest scores have

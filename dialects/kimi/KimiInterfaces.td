@@ -7,7 +7,8 @@ def Kimi_ModelOpInterface : OpInterface<"ModelOpInterface"> {
   let cppNamespace = "::kimi::model";
   let description = [{ What a phase may ask any operation of the model, so that passes hold no lists of operations. }];
   let methods = [
-    InterfaceMethod<"How `fuse` treats the operation.", "::kimi::model::FusionRole", "fusionRole">,
+    InterfaceMethod<"How `fuse` treats the operation.", "::kimi::model::FusionRole", "fusionRole",
+                    (ins), /*methodBody=*/"", /*defaultImplementation=*/"return ::kimi::model::FusionRole::Root;">,
     InterfaceMethod<[{
       Writes the operation's mathematics over `operands` (same types as its own, caches as memrefs) in linalg, scf,
       tensor and structured kernel operations, and returns what replaces its results.

@@ -1,1 +1,0 @@
-#include "dialects/kernel/Kernel.h"
