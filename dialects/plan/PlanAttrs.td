@@ -51,6 +51,11 @@ def Plan_CapacityAttr : Plan_Attr<"Capacity", "capacity"> {
   }];
 }
 
-def Plan_EntryKindAttr : EnumAttr<Plan_Dialect, Kimi_EntryKind, "kind">;
+def Plan_EntryKindAttr : Plan_Attr<"EntryKind", "kind"> {
+  let summary = "Which steps an entry serves: decode or mixed";
+  let description = [{ Example: `#plan.kind<decode>` }];
+  let parameters = (ins EnumParameter<Kimi_EntryKind>:$value);
+  let assemblyFormat = "`<` $value `>`";
+}
 
 #endif

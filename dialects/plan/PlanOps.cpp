@@ -5,6 +5,7 @@
 
 using namespace mlir;
 using namespace kimi::plan;
+namespace model = kimi::model;
 
 #define GET_OP_CLASSES
 #include "dialects/plan/PlanOps.cpp.inc"
@@ -81,7 +82,7 @@ LogicalResult EntryOp::verify() {
       return emitOpError() << "'" << getSymName() << "' holds '" << op.getName()
                            << "' but an entry holds plan.launch and plan.call only";
   CapacityAttr capacity = getCapacity();
-  if (getKind() == model::EntryKind::decode && capacity.getTokens() != capacity.getSequences()) // C2
+  if (getKind().getValue() == model::EntryKind::decode && capacity.getTokens() != capacity.getSequences()) // C2
     return emitOpError() << "'" << getSymName() << "' is a decode entry of " << capacity.getTokens()
                          << " tokens and " << capacity.getSequences() << " sequences: each brings one token";
   int64_t arenaBytes = getArenaBytes();
