@@ -4,7 +4,7 @@
 
 For each family: kimi-random-checkpoint FAMILY CKPT; for each profile: kimic CKPT -o X.kimi --numerics PROFILE; for each
 case: kimi-run X.kimi --ids ids/FAMILY-CASE.json --logits OUT.npy. Needs numpy only. Exit code 0: everything passed;
-1: something failed; 77: a tool is not built (ctest takes it as skipped).
+1: something failed; 77: a tool is not built or numpy is missing (ctest takes it as skipped).
 """
 
 import argparse
@@ -14,12 +14,16 @@ import sys
 import tempfile
 import time
 
-import numpy as np
+SKIPPED = 77
+try:
+    import numpy as np
+except ImportError:
+    print("run.py: skipped: Python has no numpy")
+    sys.exit(SKIPPED)
 
 import criterion
 
 TOOLS = ("kimi-random-checkpoint", "kimic", "kimi-run")
-SKIPPED = 77
 
 
 class ToolError(Exception):
