@@ -88,7 +88,7 @@ struct StepOutputs {
 
 /// Time one kernel took, summed over the steps since profiling was switched on.
 struct KernelTime {
-  std::string_view name;
+  std::string_view name; // valid as long as the engine
   uint64_t launches = 0;
   double seconds = 0;
   double bytes = 0;   // by the plan's cost

@@ -21,7 +21,7 @@ uint64_t blockBytes(const Rank &rank) {
   return sum;
 }
 
-static Limits limitsOf(const Capacity &capacity) {
+Limits limitsOf(const Capacity &capacity) {
   return {.maxTokens = capacity.max_tokens(),
           .maxSequences = capacity.max_sequences(),
           .maxLogitRows = capacity.max_logit_rows(),

@@ -13,6 +13,9 @@ namespace kimi::runtime {
 uint64_t layerBlockBytes(const artifact::Cache &cache);
 uint64_t blockBytes(const artifact::Rank &rank);
 
+/// A capacity in the API's terms; cacheBlocks stays 0.
+Limits limitsOf(const artifact::Capacity &capacity);
+
 /// The largest of each capacity over all entries: what buffers are sized by. cacheBlocks stays 0.
 Limits largestCapacity(const artifact::Rank &rank);
 

@@ -3,7 +3,7 @@
 #include "runtime/base/Machine.h"
 #include "runtime/base/Units.h"
 #include "runtime/cpu/Target.h"
-#include "runtime/engine/CacheSize.h"
+#include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
 #include "runtime/engine/StepCheck.h"
 
@@ -70,10 +70,7 @@ Status CpuEngine::loadCode() {
 
 Status CpuEngine::allocate(const EngineOptions &options) {
   const Rank &rank = artifact.rank();
-  MemoryNeed need{.weights = artifact.weightFileBytes(),
-                  .arena = arenaBytes(rank),
-                  .stepTable = StepTable::bytesNeeded(bufferCapacity, modelInfo.vocabulary),
-                  .available = availableMemory()};
+  MemoryNeed need = describeMemory(artifact, availableMemory());
   if (need.total() > need.available)
     return failure(
         fmt::format("too little memory: weights {}, arena {} and step table {} are needed, {} is available",

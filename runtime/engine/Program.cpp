@@ -1,8 +1,9 @@
 #include "runtime/engine/Program.h"
 
-#include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/PlanWalk.h"
 
 #include <chrono>
+#include <span>
 
 namespace kimi::runtime {
 
@@ -34,17 +35,8 @@ static void *resolve(const Argument &argument, uint32_t layer, const Addresses &
 }
 
 Program::Program(const Entry &entry, const Addresses &addresses) : planEntry(&entry) {
-  for (uint32_t i = 0; i < sizeOf(entry.steps()); ++i) {
-    const Step &step = *entry.steps()->Get(i);
-    if (const Launch *launch = step.kind_as_Launch()) {
-      addLaunch(*launch, 0, addresses);
-      continue;
-    }
-    const Call &call = *step.kind_as_Call();
-    const Block &block = *addresses.artifact.rank().blocks()->Get(call.block());
-    for (uint32_t j = 0; j < sizeOf(block.steps()); ++j)
-      addLaunch(*block.steps()->Get(j)->kind_as_Launch(), call.layer(), addresses);
-  }
+  forEachLaunch(addresses.artifact.rank(), entry,
+                [&](const Launch &launch, uint32_t layer) { addLaunch(launch, layer, addresses); });
 }
 
 void Program::addLaunch(const Launch &launch, uint32_t layer, const Addresses &addresses) {
@@ -70,21 +62,20 @@ bool Program::fits(const Dims &dims) const {
 }
 
 int64_t Program::numTasks(const LaunchRecord &launch, const Dims &dims) const {
-  int64_t tasks = 1;
-  for (uint32_t i = 0; i < launch.numExtents; ++i)
-    tasks *= extentSize(extents[launch.firstExtent + i], dims);
-  return tasks;
+  return countTasks(std::span(extents).subspan(launch.firstExtent, launch.numExtents), dims);
 }
 
 void Program::run(ThreadPool &pool, const Dims &dims, Profile *profile) const {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
   for (const LaunchRecord &launch : launches) {
+    int64_t tasks = numTasks(launch, dims);
+    if (tasks == 0)
+      continue;
     if (profile)
       start = Clock::now();
     void *const *buffers = arguments.data() + launch.firstArgument;
-    pool.parallelFor(numTasks(launch, dims),
-                     [&](int64_t task) { launch.function(buffers, dims.data(), task); });
+    pool.parallelFor(tasks, [&](int64_t task) { launch.function(buffers, dims.data(), task); });
     if (profile)
       profile->record(launch.kernel, std::chrono::duration<double>(Clock::now() - start).count(), dims);
   }

@@ -1,0 +1,33 @@
+// Walks an entry in the order it runs. The plan has passed checkPlan.
+#pragma once
+
+#include "runtime/engine/Dims.h"
+#include "runtime/engine/PlanCheck.h"
+
+namespace kimi::runtime {
+
+/// Calls visit(launch, layer) for every launch of the entry, blocks expanded; layer 0 outside blocks.
+template <typename Visit>
+void forEachLaunch(const artifact::Rank &rank, const artifact::Entry &entry, Visit &&visit) {
+  for (uint32_t i = 0; i < sizeOf(entry.steps()); ++i) {
+    const artifact::Step &step = *entry.steps()->Get(i);
+    if (const artifact::Launch *launch = step.kind_as_Launch()) {
+      visit(*launch, uint32_t(0));
+      continue;
+    }
+    const artifact::Call &call = *step.kind_as_Call();
+    const artifact::Block &block = *rank.blocks()->Get(call.block());
+    for (uint32_t j = 0; j < sizeOf(block.steps()); ++j)
+      visit(*block.steps()->Get(j)->kind_as_Launch(), call.layer());
+  }
+}
+
+/// Tasks of a launch: the product of its grid's extents. `extents` is a range of artifact::Extent.
+template <typename Extents> int64_t countTasks(const Extents &extents, const Dims &dims) {
+  int64_t tasks = 1;
+  for (const artifact::Extent &extent : extents)
+    tasks *= extentSize(extent, dims);
+  return tasks;
+}
+
+} // namespace kimi::runtime
