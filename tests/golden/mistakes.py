@@ -221,9 +221,9 @@ MISTAKES = [
         ATTENTION, "forward", SPLIT_Q, "q_rot, q_pass = torch.split(q_states, [self.qk_rope_head_dim, self.qk_nope_head_dim], dim=-1)")),
     Mistake("4 k_pe first in the kv_a output", line(
         ATTENTION, "forward", SPLIT_KV, "k_rot, kv_nope = torch.split(compressed_kv, [self.qk_rope_head_dim, self.kv_lora_rank], dim=-1)")),
-    Mistake("kv_b heads as [v | k]", line(
+    Mistake("kv_b heads as [v, k]", line(
         ATTENTION, "expand_kv", SPLIT_B, "value_states, k_nope = torch.split(kv_nope, [self.v_head_dim, self.qk_nope_head_dim], dim=-1)")),
-    Mistake("kv_b as [all k | all v], not per head", line(ATTENTION, "expand_kv", EXPAND, EXPAND_WRONG)),
+    Mistake("kv_b as [all k, all v], not per head", line(ATTENTION, "expand_kv", EXPAND, EXPAND_WRONG)),
     Mistake("k_pe normed", line(ATTENTION, "forward", "kv_nope = self.kv_a_layernorm(kv_nope)", K_NORM)),
     Mistake("kv latent not normed", line(ATTENTION, "forward", "self.kv_a_layernorm(kv_nope)", "kv_nope * self.kv_a_layernorm.weight")),
     Mistake("q latent not normed", line(ATTENTION, "forward", "self.q_a_layernorm(self.q_a_proj(hidden_states))",
