@@ -39,7 +39,7 @@ void EngineLoop::close() {
 void EngineLoop::stop() {
   {
     std::lock_guard lock(mutex);
-    isClosed = isStopping = true;
+    isClosed = shouldStop = true;
     wake.notify_one();
   }
   if (thread.joinable())
@@ -50,7 +50,13 @@ Load EngineLoop::load() const {
   std::lock_guard lock(mutex);
   Load load = snapshot;
   load.numWaiting += static_cast<int64_t>(inbox.size());
+  load.numCancels += static_cast<int64_t>(cancelled.size());
   return load;
+}
+
+bool EngineLoop::isStopping() const {
+  std::lock_guard lock(mutex);
+  return shouldStop;
 }
 
 void EngineLoop::report(const Status &status) const {
@@ -66,12 +72,12 @@ bool EngineLoop::takeMessages() {
   {
     std::unique_lock lock(mutex);
     snapshot = scheduler.load();
-    auto hasMessage = [this] { return !inbox.empty() || !cancelled.empty() || isStopping; };
+    auto hasMessage = [this] { return !inbox.empty() || !cancelled.empty() || shouldStop; };
     if (!scheduler.hasWork())
       wake.wait(lock, hasMessage);
     arrived.swap(inbox);
     leaving.swap(cancelled);
-    stopping = isStopping;
+    stopping = shouldStop;
     snapshot.numWaiting += static_cast<int64_t>(arrived.size());
   }
   for (Request &request : arrived)

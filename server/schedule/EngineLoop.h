@@ -45,8 +45,9 @@ public:
   void close();
   /// Closes, cancels whatever is left and joins the thread. Safe to repeat.
   void stop();
+  bool isStopping() const;
 
-  /// As of the last step, requests not yet seen by the scheduler included.
+  /// As of the last step, requests and cancellations not yet seen by the scheduler included.
   Load load() const;
 
 private:
@@ -64,7 +65,7 @@ private:
   std::vector<RequestId> cancelled;
   Load snapshot;
   RequestId nextId = 1;
-  bool isClosed = false, isStopping = false;
+  bool isClosed = false, shouldStop = false;
 
   std::jthread thread;
 };

@@ -41,6 +41,7 @@ void Scheduler::add(Request request) {
 }
 
 void Scheduler::cancel(RequestId id) {
+  ++numCancels;
   if (auto found = sequences.find(id); found != sequences.end())
     finish(*found->second, FinishReason::Cancelled, "", {});
 }
@@ -249,7 +250,8 @@ Load Scheduler::load() const {
           .numFreeBlocks = pool.numFree(),
           .numBlocks = pool.numBlocks(),
           .numPreemptions = numPreemptions,
-          .numSteps = numSteps};
+          .numSteps = numSteps,
+          .numCancels = numCancels};
 }
 
 Status Scheduler::checkBooks() const {

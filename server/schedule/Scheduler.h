@@ -34,6 +34,7 @@ struct Load {
   int64_t numRunning = 0, numWaiting = 0;
   int64_t numFreeBlocks = 0, numBlocks = 0;
   int64_t numPreemptions = 0, numSteps = 0; // since the start
+  int64_t numCancels = 0;                   // cancel calls since the start, those for requests that had ended included
 };
 
 class Scheduler {
@@ -80,7 +81,7 @@ private:
   std::unordered_map<RequestId, std::unique_ptr<Sequence>> sequences;
   std::deque<Sequence *> waiting;  // by arrival
   std::vector<Sequence *> running; // by arrival
-  int64_t numPreemptions = 0, numSteps = 0;
+  int64_t numPreemptions = 0, numSteps = 0, numCancels = 0;
 };
 
 } // namespace kimi::schedule
