@@ -5,10 +5,10 @@
 
 namespace kimi::runtime {
 
-/// Divides by `base` until the number has at most four digits before the point.
-static std::string scaled(double value, double base, double last, std::span<const char *const> units) {
+/// Divides by `base` into the largest unit that gives a number of at least 1; numbers below `firstLimit` stay whole.
+static std::string scaled(double value, double base, double firstLimit, std::span<const char *const> units) {
   size_t unit = 0;
-  for (; unit + 1 < units.size() && value >= last; ++unit)
+  for (; unit + 1 < units.size() && value >= (unit == 0 ? firstLimit : base); ++unit)
     value /= base;
   // Whole numbers of the first unit are exact; others get three digits that matter.
   int digits = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;

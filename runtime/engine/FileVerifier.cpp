@@ -74,6 +74,8 @@ Status verifyFiles(std::span<const FileToVerify> files, int numThreads, const Pr
   }
   if (!work.error.empty())
     return failure(work.error);
+  if (progress)
+    progress(total, total);
   return {};
 }
 

@@ -39,6 +39,12 @@ inline void fillStep(Engine &engine, const std::vector<ToySequence> &sequences) 
   in.numTokens = t;
   in.numSequences = in.numLogitRows = int64_t(sequences.size());
   in.numBiasEntries = in.numPenaltyEntries = 0;
+  std::ranges::fill(in.temperature, 0.0f);
+  std::ranges::fill(in.topP, 1.0f);
+  std::ranges::fill(in.minP, 0.0f);
+  std::ranges::fill(in.topK, 0);
+  std::ranges::fill(in.maskRows, 0);
+  std::ranges::fill(in.logprobCounts, 0);
   std::fill_n(in.biasOffsets.begin(), sequences.size() + 1, 0);
   std::fill_n(in.penaltyOffsets.begin(), sequences.size() + 1, 0);
 }

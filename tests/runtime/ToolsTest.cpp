@@ -1,0 +1,142 @@
+// kimi-inspect and kimi-bench as a user meets them: outputs, exit codes, one-line errors.
+#include "tests/runtime/ToyArtifact.h"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+namespace kimi::test {
+
+namespace json = boost::json;
+
+struct Outcome {
+  int exitCode;
+  std::string output, errors;
+};
+
+class ToolsTest : public testing::Test {
+protected:
+  Outcome run(const std::string &program, const std::string &arguments) {
+    auto output = scratch.path() / "stdout", errors = scratch.path() / "stderr";
+    int status = std::system(
+        fmt::format("{} {} > {} 2> {}", program, arguments, output.string(), errors.string()).c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, readFile(output), readFile(errors)};
+  }
+  Outcome inspect(const std::string &arguments) { return run(KIMI_INSPECT, arguments); }
+  Outcome bench(const std::string &arguments) { return run(KIMI_BENCH, arguments); }
+
+  ScratchDirectory scratch;
+  std::string artifact = writeToyArtifact(scratch.path()).string();
+};
+
+static void expectContains(const std::string &text, std::initializer_list<const char *> parts) {
+  for (const char *part : parts)
+    EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
+}
+
+TEST_F(ToolsTest, InspectTellsAll) {
+  auto outcome = inspect(artifact + " --memory 1GiB");
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+  EXPECT_EQ(outcome.errors, "");
+  expectContains(outcome.output,
+                 {"toy: 2 layers", "this machine runs it", "decode_4", "mixed_64", "Kernels of mixed_16",
+                  "toy_cache_read", "generated", "Arena of decode_1: 32 B", "97x8", "row_major", "model.bias",
+                  "the cache holds 1280 tokens in 20 blocks of 64"});
+}
+
+TEST_F(ToolsTest, InspectJson) {
+  auto outcome = inspect(artifact + " --json --context 100 --memory 1GiB --verify");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object root = json::parse(outcome.output).as_object();
+  EXPECT_EQ(root["model"], "toy");
+  EXPECT_EQ(root["format_version"], 1);
+  EXPECT_EQ(root["runs_here"], true);
+  EXPECT_EQ(root["weights_verified"], true);
+  json::object entry = root["entries"].at(2).as_object();
+  EXPECT_EQ(entry["name"], "mixed_16");
+  EXPECT_EQ(entry["launches"], 9);
+  json::object kernel = entry["kernels"].at(3).as_object();
+  EXPECT_EQ(kernel["name"], "toy_cache_read");
+  EXPECT_EQ(kernel["implementation"], "generated");
+  EXPECT_EQ(kernel["launches"], 2);
+  EXPECT_EQ(kernel["bytes"].to_number<double>(), 2 * 16 * 100 * 32);
+  EXPECT_EQ(kernel["flops"].to_number<double>(), 2 * 16 * 100 * 8);
+  EXPECT_EQ(entry["arena"].at(0).at("uses"), 8);
+  EXPECT_EQ(root["weights"].at(1).at("slices"), 2);
+  EXPECT_EQ(root["memory"].at("cache_tokens"), 1280);
+}
+
+TEST_F(ToolsTest, InspectChoosesAnEntry) {
+  auto outcome = inspect(artifact + " --entry decode_4");
+  EXPECT_EQ(outcome.exitCode, 0);
+  EXPECT_EQ(outcome.output.find("mixed_16"), std::string::npos);
+  outcome = inspect(artifact + " --entry decode_5");
+  EXPECT_EQ(outcome.exitCode, 1);
+  expectContains(outcome.errors,
+                 {"there is no entry decode_5; there are decode_1, decode_4, mixed_16, mixed_64"});
+}
+
+TEST_F(ToolsTest, InspectRefusesDamage) {
+  std::string plan = readFile(artifact + "/plan.fb");
+  plan[100] ^= 1;
+  writeFile(artifact + "/plan.fb", plan);
+  auto outcome = inspect(artifact);
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_EQ(outcome.output, "");
+  EXPECT_TRUE(outcome.errors.starts_with("kimi-inspect: error: ")) << outcome.errors;
+  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+}
+
+TEST_F(ToolsTest, InspectVerifiesWeightsOnDemand) {
+  std::string bytes = readFile(artifact + "/weights/bias");
+  bytes[0] ^= 1;
+  writeFile(artifact + "/weights/bias", bytes);
+  EXPECT_EQ(inspect(artifact).exitCode, 0);
+  auto outcome = inspect(artifact + " --verify");
+  EXPECT_EQ(outcome.exitCode, 1);
+  expectContains(outcome.errors, {"weights/bias", "does not match"});
+}
+
+TEST_F(ToolsTest, UsageAndVersion) {
+  for (const char *program : {KIMI_INSPECT, KIMI_BENCH}) {
+    auto help = run(program, "--help");
+    EXPECT_EQ(help.exitCode, 0);
+    expectContains(help.output, {"ARTIFACT", "--json", "Example:", "Exit codes:"});
+    auto version = run(program, "--version");
+    EXPECT_EQ(version.exitCode, 0);
+    expectContains(version.output, {KIMI_VERSION, "artifact format 1"});
+    EXPECT_EQ(run(program, "").exitCode, 2);
+    EXPECT_EQ(run(program, artifact + " --bogus").exitCode, 2);
+    EXPECT_EQ(run(program, artifact + ".not").exitCode, 1);
+  }
+}
+
+TEST_F(ToolsTest, BenchMeasures) {
+  auto outcome = bench(artifact + " --batch 2 --context 70 --tokens 5 --threads 2 --json");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object root = json::parse(outcome.output).as_object();
+  EXPECT_GT(root["read_bytes_per_second"].as_double(), 0);
+  EXPECT_GT(root["fma_flops_per_second"].as_double(), 0);
+  EXPECT_EQ(root["prefill"].at("tokens"), 140);
+  EXPECT_EQ(root["decode"].at("tokens"), 10);
+  EXPECT_EQ(root["decode"].at("kernels").as_array().size(), 6u);
+  auto text = bench(artifact + " --context 10 --tokens 2");
+  EXPECT_EQ(text.exitCode, 0) << text.errors;
+  expectContains(text.output, {"tokens/s", "ceilings", "toy_cache_read", "% of ceiling"});
+}
+
+TEST_F(ToolsTest, BenchRefusesWhatDoesNotFit) {
+  auto batch = bench(artifact + " --batch 9");
+  EXPECT_EQ(batch.exitCode, 1);
+  expectContains(batch.errors, {"a batch of 9 was asked; this artifact runs 1 to 8"});
+  auto context = bench(artifact + " --context 300");
+  EXPECT_EQ(context.exitCode, 1);
+  expectContains(context.errors, {"the model has 300 positions"});
+  auto cache = bench(artifact + " --batch 8 --context 100 --cache 40kb");
+  EXPECT_EQ(cache.exitCode, 1);
+  expectContains(cache.errors, {"need 24 cache blocks, but there are 10"});
+  EXPECT_EQ(bench(artifact + " --batch 0").exitCode, 2);
+}
+
+} // namespace kimi::test
