@@ -1,0 +1,197 @@
+#include "compiler/import/Import.h"
+
+#include "compiler/import/Json.h"
+#include "compiler/import/LayerBuilder.h"
+#include "compiler/import/StepBuilder.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace kimi::import_ {
+namespace {
+
+constexpr uint64_t kMaxConfigBytes = 16u << 20;
+constexpr int64_t kMaxStep = 1 << 20; // sequences or tokens in one step
+
+llvm::Error checkRange(llvm::StringRef name, int64_t value, int64_t max) {
+  if (value >= 1 && value <= max)
+    return llvm::Error::success();
+  return makeError(name + " is " + llvm::Twine(value) + " but must be from 1 to " + llvm::Twine(max));
+}
+
+llvm::Error checkOptions(const ImportOptions &options) {
+  if (options.numerics != "bf16" && options.numerics != "f32")
+    return makeError("the numeric profile is " + inQuotes(options.numerics) + "; bf16 and f32 are supported");
+  if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
+    return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
+                     "; absorbed and expanded are supported");
+  if (llvm::Error error = checkRange("max_sequences", options.maxSequences, kMaxStep))
+    return error;
+  if (llvm::Error error = checkRange("max_tokens", options.maxTokens, kMaxStep))
+    return error;
+  return checkRange("the mesh", options.mesh, kMaxStep);
+}
+
+/// The path of the config.json that `directory` stands for.
+llvm::Expected<std::string> findConfig(const std::string &directory, const ImportOptions &options) {
+  if (llvm::sys::fs::is_directory(directory)) {
+    llvm::SmallString<256> path(directory);
+    llvm::sys::path::append(path, "config.json");
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+    return makeError(directory + " has no config.json: point to the folder of a downloaded checkpoint");
+  }
+  if (llvm::sys::fs::exists(directory))
+    return options.configOnly
+               ? llvm::Expected<std::string>(directory)
+               : makeError(directory + " is a file but a checkpoint is a folder: point to the folder that holds it");
+  return makeError(directory + " does not exist");
+}
+
+llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config, std::vector<std::string> &notes) {
+  if (!config.quantisation.empty()) {
+    const std::string what = "quantization_config says " + config.quantisation + ": fp8 and int4 weights";
+    if (!options.configOnly)
+      return makeError(what + " are not supported yet: convert the checkpoint to bf16");
+    notes.push_back(what + " are not supported yet; without weights the model is imported as bf16");
+  }
+  if (!options.maxContext)
+    return llvm::Error::success();
+  if (*options.maxContext > config.context)
+    return makeError("a context of " + llvm::Twine(*options.maxContext) +
+                     " is wanted but max_position_embeddings is " + llvm::Twine(config.context));
+  if (llvm::Error error = checkRange("the context", *options.maxContext, config.context))
+    return error;
+  config.context = *options.maxContext;
+  return llvm::Error::success();
+}
+
+/// Everything that steers the pipeline stands on the module, so that every dump re-enters.
+ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const ImportOptions &options,
+                      llvm::StringRef source) {
+  Builder builder(&context);
+  auto integer = [&](llvm::StringRef name, int64_t value) {
+    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
+  };
+  auto text = [&](llvm::StringRef name, llvm::StringRef value) {
+    return builder.getNamedAttr(name, builder.getStringAttr(value));
+  };
+  ModuleOp module = ModuleOp::create(builder.getUnknownLoc(), config.name);
+  module->setAttr(model::kModelAttr,
+                  builder.getDictionaryAttr({text("name", config.name), integer("vocabulary", config.vocabulary),
+                                             integer("hidden", config.hidden), integer("layers", config.layers),
+                                             integer("context", config.context)}));
+  module->setAttr(model::kNumericsAttr, builder.getStringAttr(options.numerics));
+  module->setAttr(model::kTargetAttr, builder.getStringAttr(options.target));
+  module->setAttr(model::kSourceAttr, builder.getStringAttr(source));
+  module->setAttr(model::kMeshAttr, builder.getI64IntegerAttr(options.mesh));
+  module->setAttr(model::kOptionsAttr,
+                  builder.getDictionaryAttr({integer("max_sequences", options.maxSequences),
+                                             integer("max_tokens", options.maxTokens),
+                                             text("prefill_attention", options.prefillAttention)}));
+  if (!options.overrides.empty()) {
+    llvm::SmallVector<llvm::StringRef> overrides(options.overrides.begin(), options.overrides.end());
+    module->setAttr(model::kOverridesAttr, builder.getStrArrayAttr(overrides));
+  }
+  return module;
+}
+
+void buildWeight(OpBuilder &builder, const WeightSpec &spec) {
+  auto number = [&](int64_t value) { return value ? builder.getI64IntegerAttr(value) : IntegerAttr(); };
+  const bool hasLayers = spec.numLayers > 0;
+  auto rows = spec.rows ? model::RowsAttr::get(builder.getContext(), spec.rows->groups, spec.rows->of,
+                                               spec.rows->begin, spec.rows->end)
+                        : model::RowsAttr();
+  const Type element = spec.type == DataType::F32 ? Type(builder.getF32Type()) : builder.getBF16Type();
+  model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
+                          TypeAttr::get(RankedTensorType::get(spec.shape(), element)),
+                          builder.getStringAttr(spec.source), nullptr,
+                          hasLayers ? builder.getI64IntegerAttr(spec.firstLayer) : IntegerAttr(),
+                          number(spec.numLayers), number(spec.experts), rows, nullptr);
+}
+
+void buildRopeTable(OpBuilder &builder, const ModelConfig &config) {
+  const RopeConfig &rope = config.ropeConfig;
+  auto number = [&](double value) { return builder.getF64FloatAttr(value); };
+  auto attribute = model::RopeAttr::get(builder.getContext(), config.rope, number(rope.theta), number(rope.factor),
+                                        rope.originalContext, number(rope.betaFast), number(rope.betaSlow),
+                                        number(rope.magnitude));
+  auto type = RankedTensorType::get({config.context, 2, config.rope / 2}, builder.getF32Type());
+  model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr("rope_table"), TypeAttr::get(type),
+                          nullptr, attribute, nullptr, nullptr, nullptr, nullptr, nullptr);
+}
+
+void buildModule(ModuleOp module, const ModelConfig &config, const ImportOptions &options,
+                 llvm::ArrayRef<WeightSpec> weights) {
+  MLIRContext *context = module.getContext();
+  OpEmitter emit(module, options.numerics == "f32" ? Type(Float32Type::get(context)) : BFloat16Type::get(context));
+  OpBuilder &builder = emit.builder;
+  builder.setInsertionPointToEnd(module.getBody());
+  for (const WeightSpec &spec : weights)
+    buildWeight(builder, spec);
+  buildRopeTable(builder, config);
+  auto cache = model::CacheType::get(context, config.latent + config.rope, emit.getStorage());
+  model::CacheOp::create(builder, emit.loc(), builder.getStringAttr("latent"), TypeAttr::get(cache),
+                         builder.getI64IntegerAttr(config.layers));
+  for (const LayerKind &kind : listLayerKinds(config))
+    LayerBuilder(emit, config, kind).build();
+  buildStep(emit, config);
+}
+
+/// A module that does not verify is a mistake in import, but still one line and no crash.
+llvm::Error verifyModule(ModuleOp module) {
+  std::string message;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
+    if (message.empty())
+      message = diagnostic.str();
+    return success();
+  });
+  if (succeeded(mlir::verify(module)))
+    return llvm::Error::success();
+  return makeError("the imported module does not verify: " + message);
+}
+
+} // namespace
+
+llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, const std::string &directory,
+                                                       const ImportOptions &options, std::vector<std::string> *notes) {
+  std::vector<std::string> unused;
+  std::vector<std::string> &passedOver = notes ? *notes : unused;
+  if (llvm::Error error = checkOptions(options))
+    return error;
+  llvm::Expected<std::string> path = findConfig(directory, options);
+  if (!path)
+    return path.takeError();
+  llvm::Expected<std::string> text = readTextFile(*path, kMaxConfigBytes);
+  if (!text)
+    return text.takeError();
+  llvm::Expected<ModelConfig> config = parseModelConfig(*text, *path);
+  if (!config)
+    return config.takeError();
+  if (llvm::Error error = applyOptions(options, *config, passedOver))
+    return error;
+
+  std::vector<WeightSpec> weights = listWeights(*config);
+  if (!options.configOnly) {
+    llvm::Expected<CheckpointIndex> checkpoint = CheckpointIndex::open(directory);
+    if (!checkpoint)
+      return checkpoint.takeError();
+    if (llvm::Error error = checkWeights(weights, *config, *checkpoint, passedOver))
+      return error;
+  }
+  context.loadDialect<model::KimiDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
+  llvm::SmallString<256> source(directory);
+  llvm::sys::fs::make_absolute(source);
+  OwningOpRef<ModuleOp> module = createModule(context, *config, options, source);
+  buildModule(*module, *config, options, weights);
+  if (llvm::Error error = verifyModule(*module))
+    return error;
+  return module;
+}
+
+} // namespace kimi::import_

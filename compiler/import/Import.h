@@ -1,0 +1,37 @@
+// config.json and safetensors headers to a module of the kimi dialect. No weight byte is read. See README.md.
+// Thread rule: plain functions; one context, one thread.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kimi::import_ {
+
+/// What the command line decides; all of it becomes module attributes.
+struct ImportOptions {
+  std::string numerics = "bf16"; // "bf16" or "f32"
+  std::string target = "cpu:x86-64-v3";
+  int64_t mesh = 1;                   // ranks
+  std::optional<int64_t> maxContext;  // at most max_position_embeddings, which is the default
+  int64_t maxSequences = 16;          // in one step
+  int64_t maxTokens = 512;            // in one step
+  std::string prefillAttention = "absorbed"; // or "expanded"
+  std::vector<std::string> overrides; // "OP=NAME": becomes kimi.overrides
+  /// Only config.json is read: for looking at a model whose weights are elsewhere. Weights count as bf16.
+  bool configOnly = false;
+};
+
+/// Imports the checkpoint in `directory` (with `configOnly` also the path of a config.json). The first thing wrong is
+/// the error, one line. `notes`, where given, receives what was passed over by rule, one line each.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importCheckpoint(mlir::MLIRContext &context,
+                                                                   const std::string &directory,
+                                                                   const ImportOptions &options = {},
+                                                                   std::vector<std::string> *notes = nullptr);
+
+} // namespace kimi::import_
