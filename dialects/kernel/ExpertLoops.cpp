@@ -123,7 +123,7 @@ Value topTwoSum(BodyBuilder &body, Value scores, Value begin, int64_t size) {
   return arith::AddFOp::create(body.b, body.loc, loop.getResult(0), loop.getResult(1));
 }
 
-/// The row with all but the `kept` best groups set to 0.
+/// The row with all but the `kept` best groups set to minus infinity.
 Value maskGroups(BodyBuilder &body, Value scores, int64_t experts, int64_t groups, int64_t kept) {
   int64_t size = experts / groups;
   Type f32 = body.b.getF32Type();
@@ -136,7 +136,8 @@ Value maskGroups(BodyBuilder &body, Value scores, int64_t experts, int64_t group
                                       Value next = tensor::InsertOp::create(nested, loc, sum, state[0], group);
                                       scf::YieldOp::create(nested, loc, next);
                                     });
-  Value masked = body.filled({body.b.getIndexAttr(experts)}, body.f32(0));
+  double lowest = -std::numeric_limits<double>::infinity();
+  Value masked = body.filled({body.b.getIndexAttr(experts)}, body.f32(lowest));
   SmallVector<Value> state = {sumLoop.getResult(0), masked};
   auto keepLoop = scf::ForOp::create(
       body.b, body.loc, body.index(0), body.index(kept), body.index(1), state,

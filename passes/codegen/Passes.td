@@ -1,0 +1,86 @@
+#ifndef CODEGEN_PASSES
+#define CODEGEN_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def TileToGrid : Pass<"kimi-tile-to-grid", "::kimi::kernel::FuncOp"> {
+  let summary = "Split a kernel into the independent tasks of its grid";
+  let description = [{
+    Tiles the kernel's last operation by the implementation's `tile` into one `scf.forall` and fuses its producers into
+    it; operations that lay out their own grid write it. Structured operations inside become loops. The grid is
+    recorded as `kernel.grid`, one `#kernel.extent` per dimension, so that `plan` can size a launch from run-time
+    counts alone.
+
+    Before: `%y = linalg.generic .. outs(%init : tensor<?x64xf32>)` with tile = [32, 64]
+    After: `%y = scf.forall (%i, %j) = (0, 0) to (%n, 64) step (32, 64) shared_outs(%o = %init) { .. }`
+           and `kernel.grid = [#kernel.extent<tokens * 1 by 32>, #kernel.extent<one * 1 by 1>]`
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::bufferization::BufferizationDialect"];
+}
+
+def BufferizeKernel : Pass<"kimi-bufferize-kernel", "::mlir::ModuleOp"> {
+  let summary = "Turn kernels on tensors into functions on buffers, with the kernel ABI";
+  let description = [{
+    `kernel.func @k(%x: tensor<..>) -> tensor<..>` becomes `func.func @k(%buffers: !llvm.ptr, %dims: !llvm.ptr,
+    %task: i64)`: buffers are the arguments, then the results; sizes come from the dims array (runtime/schema,
+    DimSymbol). Upstream's one-shot bufferization runs inside; results are written in place.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def UseStackBuffers : Pass<"kimi-use-stack-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Move a task's local buffers to its stack";
+  let description = [{
+    A kernel has nobody to ask for memory. Every `memref.alloc` becomes one `memref.alloca` at the top of the function,
+    as large as the upper bound of its sizes; a size without a bound is an error that names the kernel.
+
+    Before: `%a = memref.alloc(%n) : memref<?x64xf32>` with %n = min(32, ..)
+    After: `%s = memref.alloca() : memref<8192xi8>`, `%a = memref.view %s[..][%n] : memref<8192xi8> to memref<?x64xf32>`
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+def RunOneTask : Pass<"kimi-run-one-task", "::mlir::func::FuncOp"> {
+  let summary = "Replace the grid loop by the one task that the caller asks for";
+  let description = [{
+    The `scf.forall` at the top of a kernel becomes straight code: its induction variables are computed from the
+    function's task number, row-major over the grid.
+  }];
+}
+
+def WriteStructuredLoops : Pass<"kimi-write-structured-loops", "::mlir::func::FuncOp"> {
+  let summary = "Write linalg operations on buffers as loops over vectors";
+  let description = [{
+    The innermost contiguous output dimension runs in lanes of 16; sums run in one fixed order per output element;
+    blocks of four accumulators stay in registers. Operations without such a dimension become scalar loops.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
+}
+
+def ExpandMath : Pass<"kimi-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Write bf16 conversions and transcendental functions as plain arithmetic";
+  let description = [{
+    A kernel object calls no library: exp, log and their like become polynomials (upstream's), bf16 to and from f32
+    becomes shifts with rounding to nearest even.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
+}
+
+def GenerateCode : Pass<"kimi-generate-code", "::mlir::ModuleOp"> {
+  let summary = "Compile every kernel to machine code";
+  let description = [{
+    Lowers all kernels, links them into one shared object without undefined symbols, writes it to `code-directory`
+    under its hash, and records the file as the module attribute `kimi.code`. Kernels keep their signature,
+    implementation, cost and grid; their bodies are gone.
+  }];
+  let options = [
+    Option<"codeDirectory", "code-directory", "std::string", "\".\"", "where the shared object goes">,
+    Option<"kernelDump", "kernel-dump", "std::string", "\"\"", "where .mlir, .ll and .s of the kernels go">,
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::bufferization::BufferizationDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::memref::MemRefDialect"];
+}
+
+#endif

@@ -1,0 +1,42 @@
+#ifndef SELECT_PASSES
+#define SELECT_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def SelectImplementation : Pass<"kimi-select-implementation", "::mlir::ModuleOp"> {
+  let summary = "Choose an implementation and its parameters for every kernel";
+  let description = [{
+    Reads the module attribute `kimi.overrides` (["OP=NAME", ..], "*" for every operation): an operation that no kernel
+    holds, or an implementation that does not exist, is an error that lists what does. `generated` exists for every
+    kernel; its parameter is the tile of the result that one task computes, 0 = the whole dimension.
+
+    Before: `kernel.func private @linear_4x8(..) attributes {kernel.ops = ["linear"]}`
+    After: `kernel.func private @linear_4x8(..) attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 64>}>, ..}`
+  }];
+}
+
+def SelectLayout : Pass<"kimi-select-layout", "::mlir::ModuleOp"> {
+  let summary = "Give every weight the layout its kernels read best";
+  let description = [{
+    A weight [.., N, K] that every kernel reads as the transposed factor of a product, with N a multiple of 16, is
+    stored in panels [.., N / 16, K, 16]; any other stays row-major. All entries share one layout per weight. Kernels
+    are rewritten to the new shape, and the split column dimension is carried through their elementwise neighbours.
+
+    Before: `kimi.weight @w : tensor<32x8xbf16> from "w"`
+    After: `kimi.weight @w : tensor<32x8xbf16> from "w" layout #kernel.layout<panel, 16>`
+  }];
+  let dependentDialects = ["::kimi::kernel::KernelDialect"];
+}
+
+def EstimateCost : Pass<"kimi-estimate-cost", "::mlir::ModuleOp"> {
+  let summary = "Write down the bytes and FLOPs of every kernel";
+  let description = [{
+    Bytes: every argument once, every result once; of a table or cache that is looked up, only what is looked up; of
+    stacked expert weights at most one matrix per routed row. FLOPs: two per multiply-add of each product.
+
+    Before: `kernel.func private @linear_4x8(..)`
+    After: `.. attributes {cost = #kernel.cost<bytes = [..], flops = [..]>}`
+  }];
+}
+
+#endif
