@@ -106,7 +106,7 @@ def Kernel_GroupedMatmulOp : Kernel_StructuredOp<"grouped_matmul", [Pure, Destin
     Example:
     ```mlir
     %y = kernel.grouped_matmul %x rows %rows from %c0 offsets %offsets, %w into %init
-        : tensor<?x64xbf16>, tensor<?xi32>, tensor<5xi32>, tensor<4x48x64xbf16>, tensor<?x48xf32>
+        : tensor<?x64xbf16>, tensor<5xi32>, tensor<4x48x64xbf16>, tensor<?x48xf32>, tensor<?xi32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$rows, Index:$first_row,
@@ -114,7 +114,7 @@ def Kernel_GroupedMatmulOp : Kernel_StructuredOp<"grouped_matmul", [Pure, Destin
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $x (`rows` $rows^)? `from` $first_row `offsets` $offsets `,` $weight `into` $init attr-dict
-    `:` type($x) (`,` type($rows)^)? `,` type($offsets) `,` type($weight) `,` type($init)
+    `:` type($x) `,` type($offsets) `,` type($weight) `,` type($init) (`,` type($rows)^)?
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }

@@ -343,14 +343,14 @@ def Kimi_ExpertLinearOp : Kimi_ModelOp<"expert_linear", "Root", [Pure], ["inferD
     result[a, n] = sum over k of x[rows[a], k] * weight[e(a), n, k], offsets[e] <= a < offsets[e + 1]; without `rows`
     the row is a itself. x: [X, K]; rows: [A] i32; offsets: [E + 1] i32; weight: [E, N, K]; result: [A, N] f32.
     (C1) x and weight agree on K. (C2) offsets has E + 1 elements. (C3) weight and result agree on N.
-    Example: `%y = kimi.expert_linear %x rows %rows offsets %off, %w : tensor<?x256xbf16>, tensor<?xi32>, tensor<17xi32>, tensor<16x64x256xbf16> -> tensor<?x64xf32>`
+    Example: `%y = kimi.expert_linear %x rows %rows offsets %off, %w : tensor<?x256xbf16>, tensor<17xi32>, tensor<16x64x256xbf16>, tensor<?xi32> -> tensor<?x64xf32>`
   }];
   let arguments = (ins AnyRankedTensor:$x, Optional<AnyRankedTensor>:$rows, AnyRankedTensor:$offsets,
                        AnyRankedTensor:$weight);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $x (`rows` $rows^)? `offsets` $offsets `,` $weight attr-dict
-    `:` type($x) (`,` type($rows)^)? `,` type($offsets) `,` type($weight) `->` type($result)
+    `:` type($x) `,` type($offsets) `,` type($weight) (`,` type($rows)^)? `->` type($result)
   }];
 }
 

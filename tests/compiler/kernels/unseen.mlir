@@ -46,7 +46,7 @@ kernel.func @grouped_odd(%x: tensor<?x11xf32> {kernel.dims = [#kernel.extent<tok
   %empty = tensor.empty(%n) : tensor<?x7xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x7xf32>) -> tensor<?x7xf32>
   %y = kernel.grouped_matmul %x rows %rows from %c0 offsets %offsets, %w into %init
-      : tensor<?x11xf32>, tensor<?xi32>, tensor<6xi32>, tensor<5x7x11xbf16>, tensor<?x7xf32>
+      : tensor<?x11xf32>, tensor<6xi32>, tensor<5x7x11xbf16>, tensor<?x7xf32>, tensor<?xi32>
   %z = linalg.generic {indexing_maps = [affine_map<(a, c) -> (a, c)>, affine_map<(a, c) -> (a, c)>],
                        iterator_types = ["parallel", "parallel"]}
       ins(%y : tensor<?x7xf32>) outs(%empty : tensor<?x7xf32>) {

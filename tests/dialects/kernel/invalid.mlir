@@ -1,0 +1,178 @@
+// Every message of a verifier: one function (or kernel) OP_cN per constraint (CN) of the operation's description.
+// RUN: kimi-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @+1 {{argument 0 has 1 unknown sizes but 0 kernel.dims}}
+kernel.func @func_dims(%x: tensor<?x8xf32>) {
+  kernel.return
+}
+
+// -----
+
+// expected-error @+1 {{result 0 has 1 unknown sizes but 0 kernel.dims}}
+kernel.func @func_result_dims(%x: tensor<8xf32>) -> tensor<?x8xf32> {
+  kernel.return
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type 'index' but kernels take and return ranked tensors}}
+kernel.func @func_type(%x: index) {
+  kernel.return
+}
+
+// -----
+
+kernel.func @return_type(%x: tensor<8xf32>) -> tensor<8xbf16> {
+  // expected-error @+1 {{returns 'tensor<8xf32>' but 'return_type' declares 'tensor<8xbf16>'}}
+  kernel.return %x : tensor<8xf32>
+}
+
+// -----
+
+func.func @call_c1(%x: tensor<8xf32>) {
+  // expected-error @+1 {{calls 'kernel' which is no kernel.func}}
+  %0 = kernel.call @kernel(%x) : (tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+kernel.func private @kernel(tensor<8xf32>) -> tensor<8xf32>
+func.func @call_c2_count(%x: tensor<8xf32>) {
+  // expected-error @+1 {{passes 2 operands but 'kernel' takes 1}}
+  %0 = kernel.call @kernel(%x, %x) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+kernel.func private @kernel(tensor<8xf32>) -> tensor<8xf32>
+func.func @call_c2(%x: tensor<4xf32>) {
+  // expected-error @+1 {{operand 0 is 'tensor<4xf32>' but 'kernel' takes 'tensor<8xf32>'}}
+  %0 = kernel.call @kernel(%x) : (tensor<4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+kernel.func private @kernel(tensor<8xf32>) -> tensor<8xf32>
+func.func @call_c2_result(%x: tensor<8xf32>) {
+  // expected-error @+1 {{returns 'tensor<4xf32>' but 'kernel' returns 'tensor<8xf32>'}}
+  %0 = kernel.call @kernel(%x) : (tensor<8xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c1(%x: tensor<?x64xbf16>, %o: tensor<5xi32>, %w: tensor<4x48x32xbf16>, %init: tensor<?x48xf32>) {
+  %c0 = arith.constant 0 : index
+  // expected-error @+1 {{K of x is 64 but K of weight is 32}}
+  %0 = kernel.grouped_matmul %x from %c0 offsets %o, %w into %init : tensor<?x64xbf16>, tensor<5xi32>, tensor<4x48x32xbf16>, tensor<?x48xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c2(%x: tensor<?x64xbf16>, %o: tensor<4xi32>, %w: tensor<4x48x64xbf16>, %init: tensor<?x48xf32>) {
+  %c0 = arith.constant 0 : index
+  // expected-error @+1 {{the size of offsets is 4 but groups + 1 is 5}}
+  %0 = kernel.grouped_matmul %x from %c0 offsets %o, %w into %init : tensor<?x64xbf16>, tensor<4xi32>, tensor<4x48x64xbf16>, tensor<?x48xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c3(%x: tensor<?x64xbf16>, %o: tensor<5xi32>, %w: tensor<4x48x64xbf16>, %init: tensor<?x3x16xf32>) {
+  %c0 = arith.constant 0 : index
+  // expected-error @+1 {{init is 'tensor<?x3x16xf32>' but needs rank 2 for weight 'tensor<4x48x64xbf16>'}}
+  %0 = kernel.grouped_matmul %x from %c0 offsets %o, %w into %init : tensor<?x64xbf16>, tensor<5xi32>, tensor<4x48x64xbf16>, tensor<?x3x16xf32>
+  return
+}
+
+// -----
+
+func.func @paged_attention_c1(%q: tensor<?x4x32xf32>, %r: tensor<?x4x16xf32>, %c: memref<?x64x40xbf16>, %p: tensor<?xi32>, %t: tensor<?x?xi32>) {
+  // expected-error @+1 {{the cache row is 40 but latent + rope is 48}}
+  %0 = kernel.paged_attention %q, %r, %c, %p, %p, %t scale 1.0 : tensor<?x4x32xf32>, tensor<?x4x16xf32>, memref<?x64x40xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @paged_attention_c2(%q: tensor<?x4x32xf32>, %r: tensor<?x8x16xf32>, %c: memref<?x64x48xbf16>, %p: tensor<?xi32>, %t: tensor<?x?xi32>) {
+  // expected-error @+1 {{heads of query is 4 but heads of query_rope is 8}}
+  %0 = kernel.paged_attention %q, %r, %c, %p, %p, %t scale 1.0 : tensor<?x4x32xf32>, tensor<?x8x16xf32>, memref<?x64x48xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @paged_attention_expanded_c1(%q: tensor<?x4x24xf32>, %r: tensor<?x4x16xf32>, %wk: tensor<4x24x32xbf16>, %c: memref<?x64x40xbf16>, %p: tensor<?xi32>, %t: tensor<?x?xi32>) {
+  // expected-error @+1 {{the cache row is 40 but latent + rope is 48}}
+  %0 = kernel.paged_attention_expanded %q, %r, %wk, %wk, %c, %p, %p, %t scale 1.0 : tensor<?x4x24xf32>, tensor<?x4x16xf32>, tensor<4x24x32xbf16>, tensor<4x24x32xbf16>, memref<?x64x40xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x24xf32>
+  return
+}
+
+// -----
+
+func.func @paged_attention_expanded_c2(%q: tensor<?x4x24xf32>, %r: tensor<?x4x16xf32>, %wk: tensor<8x24x32xbf16>, %c: memref<?x64x48xbf16>, %p: tensor<?xi32>, %t: tensor<?x?xi32>) {
+  // expected-error @+1 {{heads of query is 4 but heads of key_weight is 8}}
+  %0 = kernel.paged_attention_expanded %q, %r, %wk, %wk, %c, %p, %p, %t scale 1.0 : tensor<?x4x24xf32>, tensor<?x4x16xf32>, tensor<8x24x32xbf16>, tensor<8x24x32xbf16>, memref<?x64x48xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x24xf32>
+  return
+}
+
+// -----
+
+func.func @paged_attention_expanded_c2_size(%q: tensor<?x4x24xf32>, %r: tensor<?x4x16xf32>, %wk: tensor<4x16x32xbf16>, %c: memref<?x64x48xbf16>, %p: tensor<?xi32>, %t: tensor<?x?xi32>) {
+  // expected-error @+1 {{the query's size is 24 but the key's size is 16}}
+  %0 = kernel.paged_attention_expanded %q, %r, %wk, %wk, %c, %p, %p, %t scale 1.0 : tensor<?x4x24xf32>, tensor<?x4x16xf32>, tensor<4x16x32xbf16>, tensor<4x16x32xbf16>, memref<?x64x48xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x24xf32>
+  return
+}
+
+// -----
+
+func.func @paged_scatter_c1(%s: tensor<?xi32>, %c: memref<?x64x48xbf16>, %l: tensor<?x32xbf16>, %r: tensor<?x8xbf16>) {
+  // expected-error @+1 {{the cache row is 48 but the sum of the parts' columns is 40}}
+  kernel.paged_scatter %s, %c, %l, %r : tensor<?xi32>, memref<?x64x48xbf16>, tensor<?x32xbf16>, tensor<?x8xbf16>
+  return
+}
+
+// -----
+
+func.func @paged_scatter_c2(%s: tensor<?xi32>, %c: memref<?x64x48xbf16>, %l: tensor<?x32xf32>, %r: tensor<?x16xbf16>) {
+  // expected-error @+1 {{writes 'f32' into a cache of 'bf16': round it first}}
+  kernel.paged_scatter %s, %c, %l, %r : tensor<?xi32>, memref<?x64x48xbf16>, tensor<?x32xf32>, tensor<?x16xbf16>
+  return
+}
+
+// -----
+
+func.func @group_top_k_c1(%s: tensor<?x16xf32>) {
+  // expected-error @+1 {{asks for the 17 highest of 16 scores}}
+  %0 = kernel.group_top_k %s groups 1 keep 1 : tensor<?x16xf32> -> tensor<?x17xi32>
+  return
+}
+
+// -----
+
+func.func @group_top_k_c2(%s: tensor<?x16xf32>) {
+  // expected-error @+1 {{splits 16 scores into 3 groups of unequal size}}
+  %0 = kernel.group_top_k %s groups 3 keep 1 : tensor<?x16xf32> -> tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @group_top_k_c3(%s: tensor<?x16xf32>) {
+  // expected-error @+1 {{keeps 5 of 4 groups}}
+  %0 = kernel.group_top_k %s groups 4 keep 5 : tensor<?x16xf32> -> tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @sort_by_group_c1(%i: tensor<?x4xi32>) {
+  // expected-error @+1 {{offsets has 1 elements; at least 2 are needed}}
+  %r, %s, %o = kernel.sort_by_group %i : tensor<?x4xi32> -> tensor<?xi32>, tensor<?x4xi32>, tensor<1xi32>
+  return
+}
