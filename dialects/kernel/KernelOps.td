@@ -208,9 +208,9 @@ def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure, Kernel_TiledB
   let summary = "The k highest scores of each row, limited to its best groups";
   let description = [{
     Splits a row of E scores into `groups` equal parts, keeps the `kept_groups` parts whose two highest scores have
-    the largest sum, sets all other scores to 0, and returns the columns of the k highest, highest first. Ties go to
+    the largest sum, sets all others to minus infinity, and returns the columns of the k highest, highest first. Ties go to
     the lowest column. With groups = 1 nothing is masked.
-    Source: DeepSeek-V3 (arXiv 2412.19437), section 2.1.2; the masked value 0 is that of the reference code.
+    Source: DeepSeek-V3 (arXiv 2412.19437), section 2.1.2; masked with minus infinity as in transformers.
 
     scores: [T, E] f32; result: [T, k] i32.
     (C1) k is between 1 and E. (C2) groups divides E. (C3) kept_groups is between 1 and groups.

@@ -29,7 +29,8 @@ Values RouteExpertsOp::buildBody(OpBuilder &builder, ValueRange operands) {
 
   // The scores are computed again from the logits: the same function of the same bits, and no second tensor.
   OpFoldResult tokens = body.sizes(logits)[0];
-  Value scores = body.generic({ids}, {{0, 1}}, body.empty(body.sizes(ids), builder.getF32Type()), {0, 1}, 2,
+  SmallVector<OpFoldResult> choices = {tokens, builder.getIndexAttr(cast<RankedTensorType>(idsType).getDimSize(1))};
+  Value scores = body.generic({ids}, {{0, 1}}, body.empty(choices, builder.getF32Type()), {0, 1}, 2,
                               [&](BodyBuilder &p, ValueRange v) -> Value {
                                 Value token = linalg::IndexOp::create(p.b, p.loc, 0);
                                 Value expert = p.toIndex(v[0]);
@@ -42,7 +43,7 @@ Values RouteExpertsOp::buildBody(OpBuilder &builder, ValueRange operands) {
                            });
   double scaling = getScaling().convertToDouble();
   bool normalise = getNormalise();
-  Value weights = body.generic({scores, sum}, {{0, 1}, {0}}, body.empty(body.sizes(ids), builder.getF32Type()),
+  Value weights = body.generic({scores, sum}, {{0, 1}, {0}}, body.empty(choices, builder.getF32Type()),
                                {0, 1}, 2, [&](BodyBuilder &p, ValueRange v) -> Value {
                                  Value weight = v[0];
                                  if (normalise) {

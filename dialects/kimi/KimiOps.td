@@ -221,7 +221,7 @@ def Kimi_CacheWriteOp : Kimi_ModelOp<"cache_write", "Opaque", [MemoryEffects<[Me
   }];
 }
 
-def Kimi_LatentAttentionOp : Kimi_ModelOp<"latent_attention", "Root", [MemoryEffects<[MemRead]>]> {
+def Kimi_LatentAttentionOp : Kimi_ModelOp<"latent_attention", "Opaque", [MemoryEffects<[MemRead]>]> {
   let summary = "Causal attention of every token over its own sequence, through cached latents";
   let description = [{
     With c_j the cached latent and r_j the cached rotary key of position j of the token's sequence:
@@ -266,7 +266,7 @@ def Kimi_AbsorbQueryOp : Kimi_ModelOp<"absorb_query", "Root", [Pure]> {
   let assemblyFormat = "$query `,` $key_weight attr-dict `:` type($query) `,` type($key_weight) `->` type($result)";
 }
 
-def Kimi_PagedAttentionOp : Kimi_ModelOp<"paged_attention", "Root", [MemoryEffects<[MemRead]>]> {
+def Kimi_PagedAttentionOp : Kimi_ModelOp<"paged_attention", "Opaque", [MemoryEffects<[MemRead]>]> {
   let summary = "Attention in the latent space: cached latents are keys and values";
   let description = [{
     As kernel.paged_attention. (C1) the cache row holds L + R values. (C2) query and query_rope agree on heads.

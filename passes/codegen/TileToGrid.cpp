@@ -22,8 +22,10 @@ namespace {
 struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
   void runOnOperation() override {
     returnSplitColumns();
-    if (failed(buildStructured(/*onlyOwnGrid=*/true)) || failed(tileResult()) ||
-        failed(buildStructured(/*onlyOwnGrid=*/false)) || failed(cleanUp()) || failed(recordGrid()))
+    // Sizes must be asked of arguments, not of operations that are about to be fused away: hence the clean-ups.
+    if (failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/true)) || failed(tileResult()) ||
+        failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/false)) || failed(cleanUp()) ||
+        failed(recordGrid()))
       signalPassFailure();
   }
 
@@ -130,7 +132,10 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
     affine::AffineApplyOp::getCanonicalizationPatterns(patterns, &getContext());
     affine::AffineMinOp::getCanonicalizationPatterns(patterns, &getContext());
     scf::ForallOp::getCanonicalizationPatterns(patterns, &getContext());
-    return applyPatternsGreedily(getOperation(), std::move(patterns));
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return failure();
+    IRRewriter rewriter(&getContext());
+    return eraseUnused(rewriter);
   }
 
   /// The size behind a grid bound: a constant, or a size of an argument times a constant.
