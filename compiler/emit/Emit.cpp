@@ -1,0 +1,109 @@
+#include "compiler/emit/Emit.h"
+
+#include "compiler/emit/ArtifactDirectory.h"
+#include "compiler/emit/Manifest.h"
+#include "compiler/emit/PlanBuilder.h"
+#include "compiler/emit/VerifyArtifact.h"
+#include "compiler/import/Json.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+namespace kimi::emit {
+
+// What the server's text library reads. The template is part of tokenizer_config.json in older checkpoints.
+static constexpr llvm::StringLiteral kNeededFiles[] = {"config.json", "tokenizer_config.json", "tiktoken.model"};
+static constexpr llvm::StringLiteral kOptionalFiles[] = {"generation_config.json", "chat_template.jinja"};
+
+static llvm::Expected<std::vector<FileRecord>> copyText(const std::string &source, const std::string &directory) {
+  std::vector<FileRecord> files;
+  auto copy = [&](llvm::StringRef name) -> llvm::Error {
+    llvm::Expected<FileRecord> record = copyFile((source + "/" + name).str(), directory, name);
+    if (!record)
+      return record.takeError();
+    files.push_back(*record);
+    return llvm::Error::success();
+  };
+  for (llvm::StringRef name : kNeededFiles)
+    if (llvm::Error error = copy(name))
+      return error;
+  for (llvm::StringRef name : kOptionalFiles)
+    if (llvm::sys::fs::exists(source + "/" + name))
+      if (llvm::Error error = copy(name))
+        return error;
+  llvm::sort(files, [](const FileRecord &a, const FileRecord &b) { return a.path < b.path; });
+  return files;
+}
+
+static llvm::Expected<FileRecord> copyCode(mlir::ModuleOp plan, const EmitOptions &options,
+                                           const std::string &directory) {
+  auto code = plan->getAttrOfType<mlir::StringAttr>(plan::kCodeAttr);
+  if (!code || code.empty())
+    return import_::makeError("the module has no " + plan::kCodeAttr + ": run the phase codegen first");
+  const llvm::StringRef name = llvm::sys::path::filename(code.getValue());
+  const std::string from = options.codeDirectory + "/" + code.str();
+  if (!llvm::sys::fs::exists(from))
+    return import_::makeError("the machine code " + from + " is missing: it lies beside the dump that names it; keep "
+                              "them together, or compile from an earlier phase");
+  return copyFile(from, directory, ("code/" + name).str());
+}
+
+static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) {
+  EmitSummary summary;
+  for (auto entry : plan.getOps<plan::EntryOp>()) {
+    ++summary.entries;
+    summary.largestArenaBytes = std::max<uint64_t>(summary.largestArenaBytes, entry.getArenaBytes());
+  }
+  summary.kernels = static_cast<unsigned>(llvm::range_size(plan.getOps<plan::KernelOp>()));
+  summary.weightBytes = weights.bytes;
+  summary.weightFiles = static_cast<unsigned>(weights.files.size());
+  summary.reusedFiles = weights.reused;
+  return summary;
+}
+
+llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
+  auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
+  if (!source)
+    return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
+  llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
+  if (!artifact)
+    return artifact.takeError();
+  const std::string &directory = artifact->path();
+
+  // The small things first: what is wrong with them is found before weights are read.
+  llvm::Expected<FileRecord> code = copyCode(plan, options, directory);
+  if (!code)
+    return code.takeError();
+  llvm::Expected<std::vector<FileRecord>> text = copyText(source.str(), directory);
+  if (!text)
+    return text.takeError();
+  llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(source);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  llvm::Expected<PackedWeights> weights =
+      packWeights(plan, *checkpoint, directory, artifact->earlierFiles(), options.threads);
+  if (!weights)
+    return weights.takeError();
+
+  llvm::Expected<std::string> planBytes = buildPlan(plan, *weights, *code);
+  if (!planBytes)
+    return planBytes.takeError();
+  llvm::Expected<FileRecord> planFile = writeFile(directory, kPlanName, *planBytes);
+  if (!planFile)
+    return planFile.takeError();
+  llvm::Expected<FileRecord> manifest = writeFile(directory, kManifestName, printManifest(plan, *planFile, *text));
+  if (!manifest)
+    return manifest.takeError();
+
+  if (llvm::Error error = verifyArtifact(directory, options.threads))
+    return error;
+  if (llvm::Error error = artifact->commit())
+    return error;
+  EmitSummary summary = summarise(plan, *weights);
+  summary.planHash = planFile->hash;
+  summary.planBytes = planFile->bytes;
+  summary.codeBytes = code->bytes;
+  return summary;
+}
+
+} // namespace kimi::emit
