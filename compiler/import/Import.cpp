@@ -187,6 +187,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, con
   context.loadDialect<model::KimiDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   llvm::SmallString<256> source(directory);
   llvm::sys::fs::make_absolute(source);
+  llvm::sys::path::remove_dots(source);
   OwningOpRef<ModuleOp> module = createModule(context, *config, options, source);
   buildModule(*module, *config, options, weights);
   if (llvm::Error error = verifyModule(*module))

@@ -18,11 +18,11 @@ struct ImportOptions {
   std::string numerics = "bf16"; // "bf16" or "f32"
   std::string target = "cpu:x86-64-v3";
   int64_t mesh = 1;                   // ranks
-  std::optional<int64_t> maxContext;  // at most max_position_embeddings, which is the default
+  std::optional<int64_t> maxContext = std::nullopt; // at most max_position_embeddings, the default
   int64_t maxSequences = 16;          // in one step
   int64_t maxTokens = 512;            // in one step
   std::string prefillAttention = "absorbed"; // or "expanded"
-  std::vector<std::string> overrides; // "OP=NAME": becomes kimi.overrides
+  std::vector<std::string> overrides = {};   // "OP=NAME": becomes kimi.overrides
   /// Only config.json is read: for looking at a model whose weights are elsewhere. Weights count as bf16.
   bool configOnly = false;
 };

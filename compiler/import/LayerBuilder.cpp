@@ -37,11 +37,12 @@ Value LayerBuilder::buildQuery(Value x) {
 
 void LayerBuilder::buildCacheWrite(Value x, Value cache, Value positions, Value table) {
   const Value keyValue = emit.round(emit.linear(x, weight("kv_a_proj_with_mqa")));
-  const Value latent =
-      emit.rmsNorm(emit.sliceLast(keyValue, 0, config.latent), weight("kv_a_layernorm"), kLatentNormEps);
+  const Value unnormed = emit.sliceLast(keyValue, 0, config.latent);
+  const Value latent = emit.rmsNorm(unnormed, weight("kv_a_layernorm"), kLatentNormEps);
   // The rotary key is shared by all heads, and not normed.
   const Value key = emit.rope(emit.sliceLast(keyValue, config.latent, config.rope), positions, table);
-  model::CacheWriteOp::create(emit.builder, emit.loc(), emit.stepInput(StepInput::cache_slots), cache, latent, key);
+  const Value slots = emit.stepInput(StepInput::cache_slots);
+  model::CacheWriteOp::create(emit.builder, emit.loc(), slots, cache, latent, key);
 }
 
 Value LayerBuilder::buildAttention(Value hidden) {
@@ -55,19 +56,22 @@ Value LayerBuilder::buildAttention(Value hidden) {
   const Value cache = model::LoadCacheOp::create(emit.builder, emit.loc(), cacheType, "latent", layer);
   buildCacheWrite(x, cache, positions, table);
 
+  const Value keyWeight = weight("kv_b_key"), valueWeight = weight("kv_b_value");
+  const Value sequences = emit.stepInput(StepInput::token_sequences);
+  const Value offsets = emit.stepInput(StepInput::sequence_offsets), tables = emit.stepInput(StepInput::block_tables);
   auto type = RankedTensorType::get({ShapedType::kDynamic, config.heads, config.value}, emit.builder.getF32Type());
   const Value attended = model::LatentAttentionOp::create(
-      emit.builder, emit.loc(), type, queryNope, queryRope, weight("kv_b_key"), weight("kv_b_value"), cache, positions,
-      emit.stepInput(StepInput::token_sequences), emit.stepInput(StepInput::sequence_offsets),
-      emit.stepInput(StepInput::block_tables), emit.builder.getF64FloatAttr(config.softmaxScale()), nullptr);
-  const Value output = emit.linear(emit.joinHeads(emit.round(attended)), weight("o_proj"));
-  return emit.round(emit.add(output, hidden));
+      emit.builder, emit.loc(), type, queryNope, queryRope, keyWeight, valueWeight, cache, positions, sequences,
+      offsets, tables, emit.builder.getF64FloatAttr(config.softmaxScale()), nullptr);
+  const Value joined = emit.joinHeads(emit.round(attended));
+  return emit.round(emit.add(emit.linear(joined, weight("o_proj")), hidden));
 }
 
 Value LayerBuilder::buildMlp(Value x, const std::string &prefix) {
   const Value gate = emit.linear(x, weight(prefix + "gate_proj"));
   const Value up = emit.linear(x, weight(prefix + "up_proj"));
-  return emit.linear(emit.round(emit.swiglu(gate, up)), weight(prefix + "down_proj"));
+  const Value activated = emit.round(emit.swiglu(gate, up));
+  return emit.linear(activated, weight(prefix + "down_proj"));
 }
 
 Value LayerBuilder::buildExperts(Value x) {

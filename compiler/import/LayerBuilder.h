@@ -15,6 +15,7 @@ public:
   void build();
 
 private:
+  /// Emits a load: never two in one argument list, whose order of evaluation is the compiler's.
   mlir::Value weight(const std::string &suffix) { return emit.loadWeight(kind.name + "." + suffix, layer); }
   /// The normed input of attention to the residual after it.
   mlir::Value buildAttention(mlir::Value hidden);

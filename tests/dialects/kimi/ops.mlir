@@ -71,13 +71,13 @@ module @tiny attributes {kimi.mesh = 1 : i64, kimi.numerics = "bf16"} {
     %rotated = kimi.rope %qr, %pos, %table : tensor<?x4x16xbf16>, tensor<?xi32>, tensor<4096x2x8xf32> -> tensor<?x4x16xf32>
     // CHECK: kimi.cache_write %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<?xi32>, <48 x bf16>, tensor<?x32xbf16>, tensor<?x16xbf16>
     kimi.cache_write %slots, %cache, %c, %k : tensor<?xi32>, <48 x bf16>, tensor<?x32xbf16>, tensor<?x16xbf16>
-    // CHECK: kimi.latent_attention {{.*}} scale 1.308608e-01 form <expanded> :
+    // CHECK: kimi.latent_attention {{.*}} scale 0.1308608 form <expanded> :
     %y = kimi.latent_attention %q, %qr, %wk, %wv, %cache, %pos, %seq, %off, %tables scale 1.308608e-01 form <expanded>
         : tensor<?x4x24xbf16>, tensor<?x4x16xbf16>, tensor<4x24x32xbf16>, tensor<4x24x32xbf16>, <48 x bf16>,
           tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x24xf32>
     // CHECK: kimi.absorb_query %{{.*}}, %{{.*}} : tensor<?x4x24xbf16>, tensor<4x24x32xbf16> -> tensor<?x4x32xf32>
     %a = kimi.absorb_query %q, %wk : tensor<?x4x24xbf16>, tensor<4x24x32xbf16> -> tensor<?x4x32xf32>
-    // CHECK: kimi.paged_attention {{.*}} scale 1.308608e-01 :
+    // CHECK: kimi.paged_attention {{.*}} scale 0.1308608 :
     %b = kimi.paged_attention %a, %qr, %cache, %pos, %seq, %tables scale 1.308608e-01
         : tensor<?x4x32xf32>, tensor<?x4x16xbf16>, <48 x bf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
           -> tensor<?x4x32xf32>

@@ -1,0 +1,35 @@
+"""Every pass has a lit file named after its flag and an error twin.
+
+tests/passes/PHASE/FLAG.mlir and FLAG-invalid.mlir for `def X : Pass<"FLAG", ..>` in passes/PHASE/Passes.td. The prefix
+kimi- of the flag may be left out. Both must run the flag.
+"""
+import pathlib
+import re
+import sys
+
+
+def find(folder, flag, suffix):
+    for name in (flag, flag.removeprefix("kimi-")):
+        path = folder / f"{name}{suffix}.mlir"
+        if path.exists():
+            return path
+    return None
+
+
+def main():
+    source = pathlib.Path(sys.argv[1])
+    problems = count = 0
+    for table in sorted(source.glob("passes/*/Passes.td")):
+        folder = source / "tests" / "passes" / table.parent.name
+        for flag in re.findall(r'^def \w+ *: *Pass<"([\w-]+)"', table.read_text(), re.M):
+            count += 1
+            for suffix in ("", "-invalid"):
+                path = find(folder, flag, suffix)
+                if not path or f"-{flag}" not in path.read_text():
+                    print(f"{table}: the pass --{flag} needs {folder / (flag + suffix)}.mlir, which runs it")
+                    problems += 1
+    print(f"{count} passes, {problems} problems")
+    return 1 if problems or not count else 0
+
+
+sys.exit(main())
