@@ -1,7 +1,11 @@
 // The module that import writes: families, profiles, options, and what it says of a checkpoint that does not fit.
 #include "tests/compiler/import/TestCheckpoint.h"
 
+#include "dialects/kimi/Kimi.h"
 #include "tests/golden/RandomCheckpoint.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -222,6 +226,21 @@ TEST(Import, ConfigOnlyNeedsNoWeights) {
   EXPECT_EQ(importFolder(checkpoint.path(), {.configOnly = true}), withWeights);
   const std::string file = importFolder(checkpoint.path("config.json"), {.configOnly = true});
   EXPECT_THAT(file, StartsWith("module @kimi_k2"));
+}
+
+TEST(Import, DumpReentersByteIdentically) {
+  for (const char *numerics : {"bf16", "f32"}) {
+    TestCheckpoint checkpoint;
+    const std::string text = checkpoint.import({.numerics = numerics});
+    mlir::MLIRContext context;
+    context.loadDialect<model::KimiDialect, mlir::func::FuncDialect>();
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    ASSERT_TRUE(module) << numerics;
+    std::string again;
+    llvm::raw_string_ostream stream(again);
+    module->print(stream);
+    EXPECT_EQ(again, text);
+  }
 }
 
 TEST(Import, RandomCheckpointsOfEveryFamily) {
