@@ -165,9 +165,8 @@ FailureOr<SmallVector<Value>> GroupTopKOp::buildLoops(OpBuilder &builder) {
   BodyBuilder body(builder, getLoc());
   auto type = cast<RankedTensorType>(getResult().getType());
   int64_t experts = cast<RankedTensorType>(getScores().getType()).getDimSize(1), k = type.getDimSize(1);
-  Value out = body.empty({body.sizes(getScores())[0], builder.getIndexAttr(k)}, builder.getI32Type());
   auto rowLoop = scf::ForOp::create(
-      builder, getLoc(), body.index(0), body.dim(getScores(), 0), body.index(1), out,
+      builder, getLoc(), body.index(0), body.dim(getScores(), 0), body.index(1), getInit(),
       [&](OpBuilder &nested, Location loc, Value token, ValueRange state) {
         BodyBuilder inner(nested, loc);
         Value source = inner.row(getScores(), {token});

@@ -204,7 +204,8 @@ def Kernel_PagedScatterOp : Kernel_StructuredOp<"paged_scatter", [MemoryEffects<
   let assemblyFormat = "$slots `,` $cache `,` $parts attr-dict `:` type($slots) `,` type($cache) `,` type($parts)";
 }
 
-def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure, Kernel_TiledByResult]> {
+def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure, DestinationStyleOpInterface,
+    AllTypesMatch<["init", "result"]>, Kernel_TiledByResult]> {
   let summary = "The k highest scores of each row, limited to its best groups";
   let description = [{
     Splits a row of E scores into `groups` equal parts, keeps the `kept_groups` parts whose two highest scores have
@@ -212,14 +213,19 @@ def Kernel_GroupTopKOp : Kernel_StructuredOp<"group_top_k", [Pure, Kernel_TiledB
     the lowest column. With groups = 1 nothing is masked.
     Source: DeepSeek-V3 (arXiv 2412.19437), section 2.1.2; masked with minus infinity as in transformers.
 
-    scores: [T, E] f32; result: [T, k] i32.
+    scores: [T, E] f32; init and result: [T, k] i32 (init is written over).
     (C1) k is between 1 and E. (C2) groups divides E. (C3) kept_groups is between 1 and groups.
 
-    Example: `%ids = kernel.group_top_k %s groups 1 keep 1 : tensor<?x16xf32> -> tensor<?x4xi32>`
+    Example: `%ids = kernel.group_top_k %s groups 1 keep 1 into %init : tensor<?x16xf32>, tensor<?x4xi32>`
   }];
-  let arguments = (ins AnyRankedTensor:$scores, I64Attr:$groups, I64Attr:$kept_groups);
+  let arguments = (ins AnyRankedTensor:$scores, I64Attr:$groups, I64Attr:$kept_groups, AnyRankedTensor:$init);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$scores `groups` $groups `keep` $kept_groups attr-dict `:` type($scores) `->` type($result)";
+  let assemblyFormat = [{
+    $scores `groups` $groups `keep` $kept_groups `into` $init attr-dict `:` type($scores) `,` type($init)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
 }
 
 def Kernel_SortByGroupOp : Kernel_StructuredOp<"sort_by_group", [Pure]> {

@@ -95,9 +95,7 @@ FailureOr<TilingResult> GroupedMatmulOp::generateResultTileValue(OpBuilder &buil
 SmallVector<utils::IteratorType> GroupTopKOp::getLoopIteratorTypes() { return allParallel(getResult()); }
 
 SmallVector<Range> GroupTopKOp::getIterationDomain(OpBuilder &builder) {
-  SmallVector<Range> domain = domainOfResult(builder, *this, getScores());
-  domain[1].size = builder.getIndexAttr(cast<RankedTensorType>(getResult().getType()).getDimSize(1));
-  return domain;
+  return domainOfResult(builder, *this, getInit());
 }
 
 FailureOr<TilingResult> GroupTopKOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
@@ -107,9 +105,8 @@ FailureOr<TilingResult> GroupTopKOp::getTiledImplementation(OpBuilder &builder, 
     return emitOpError() << "can be tiled by rows only";
   SmallVector<Operation *> slices;
   Value scores = sliceDim(builder, getLoc(), getScores(), 0, offsets[0], sizes[0], slices);
-  int64_t rows = cast<RankedTensorType>(scores.getType()).getDimSize(0);
-  auto tiled = GroupTopKOp::create(builder, getLoc(), type.clone({rows, type.getDimSize(1)}), scores, getGroups(),
-                                   getKeptGroups());
+  Value init = sliceOf(builder, getLoc(), getInit(), offsets, sizes, slices);
+  auto tiled = GroupTopKOp::create(builder, getLoc(), init.getType(), scores, getGroups(), getKeptGroups(), init);
   return TilingResult{{tiled}, {tiled.getResult()}, slices};
 }
 

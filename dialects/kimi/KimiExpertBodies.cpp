@@ -24,12 +24,14 @@ Values RouteExpertsOp::buildBody(OpBuilder &builder, ValueRange operands) {
                               {0, 1}, 2, [](BodyBuilder &p, ValueRange v) -> Value {
                                 return arith::AddFOp::create(p.b, p.loc, sigmoid(p, v[0]), p.widen(v[1]));
                               });
-  Type idsType = getIds().getType();
-  Value ids = kernel::GroupTopKOp::create(builder, getLoc(), idsType, biased, getGroupsAttr(), getKeptGroupsAttr());
+  OpFoldResult tokens = body.sizes(logits)[0];
+  int64_t k = cast<RankedTensorType>(getIds().getType()).getDimSize(1);
+  SmallVector<OpFoldResult> choices = {tokens, builder.getIndexAttr(k)};
+  Value init = body.empty(choices, builder.getI32Type());
+  Value ids = kernel::GroupTopKOp::create(builder, getLoc(), init.getType(), biased, getGroupsAttr(),
+                                          getKeptGroupsAttr(), init);
 
   // The scores are computed again from the logits: the same function of the same bits, and no second tensor.
-  OpFoldResult tokens = body.sizes(logits)[0];
-  SmallVector<OpFoldResult> choices = {tokens, builder.getIndexAttr(cast<RankedTensorType>(idsType).getDimSize(1))};
   Value scores = body.generic({ids}, {{0, 1}}, body.empty(choices, builder.getF32Type()), {0, 1}, 2,
                               [&](BodyBuilder &p, ValueRange v) -> Value {
                                 Value token = linalg::IndexOp::create(p.b, p.loc, 0);

@@ -142,6 +142,7 @@ private:
   void writeElements(int64_t width) {
     SmallVector<Point> block = points();
     SmallVector<Value> accumulators;
+    dimIndices.clear(); // what was cached belongs to another loop
     for (const Point &point : block)
       for (OpOperand &init : op.getDpsInitsMutable())
         if (readsInit(init.getOperandNumber() - op.getNumDpsInputs()))

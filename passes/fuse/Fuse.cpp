@@ -217,7 +217,7 @@ struct Fuse : kimi::passes::impl::FuseBase<Fuse> {
         return failure();
     SmallVector<Operation *> ops;
     for (Operation &op : function.getBody().front())
-      if (isa<ModelOpInterface>(op) || kimi::passes::isView(&op))
+      if (isa<ModelOpInterface, tensor::DimOp>(op) || kimi::passes::isView(&op))
         ops.push_back(&op);
     for (Operation *op : llvm::reverse(ops)) {
       if (!op->use_empty())

@@ -147,25 +147,25 @@ func.func @paged_scatter_c2(%s: tensor<?xi32>, %c: memref<?x64x48xbf16>, %l: ten
 
 // -----
 
-func.func @group_top_k_c1(%s: tensor<?x16xf32>) {
+func.func @group_top_k_c1(%s: tensor<?x16xf32>, %init: tensor<?x17xi32>) {
   // expected-error @+1 {{asks for the 17 highest of 16 scores}}
-  %0 = kernel.group_top_k %s groups 1 keep 1 : tensor<?x16xf32> -> tensor<?x17xi32>
+  %0 = kernel.group_top_k %s groups 1 keep 1 into %init : tensor<?x16xf32>, tensor<?x17xi32>
   return
 }
 
 // -----
 
-func.func @group_top_k_c2(%s: tensor<?x16xf32>) {
+func.func @group_top_k_c2(%s: tensor<?x16xf32>, %init: tensor<?x4xi32>) {
   // expected-error @+1 {{splits 16 scores into 3 groups of unequal size}}
-  %0 = kernel.group_top_k %s groups 3 keep 1 : tensor<?x16xf32> -> tensor<?x4xi32>
+  %0 = kernel.group_top_k %s groups 3 keep 1 into %init : tensor<?x16xf32>, tensor<?x4xi32>
   return
 }
 
 // -----
 
-func.func @group_top_k_c3(%s: tensor<?x16xf32>) {
+func.func @group_top_k_c3(%s: tensor<?x16xf32>, %init: tensor<?x4xi32>) {
   // expected-error @+1 {{keeps 5 of 4 groups}}
-  %0 = kernel.group_top_k %s groups 4 keep 5 : tensor<?x16xf32> -> tensor<?x4xi32>
+  %0 = kernel.group_top_k %s groups 4 keep 5 into %init : tensor<?x16xf32>, tensor<?x4xi32>
   return
 }
 

@@ -48,7 +48,8 @@ module @kernels {
                         %w: tensor<4x48x64xbf16>, %p: tensor<4x3x64x16xbf16>, %init: tensor<?x48xf32>,
                         %panels: tensor<?x3x16xf32>, %q: tensor<?x4x32xf32>, %q3: tensor<?x4x24xf32>,
                         %r: tensor<?x4x16xf32>, %wk: tensor<4x24x32xbf16>, %cache: memref<?x64x48xbf16>,
-                        %pos: tensor<?xi32>, %tables: tensor<?x?xi32>, %s: tensor<?x16xf32>) {
+                        %pos: tensor<?xi32>, %tables: tensor<?x?xi32>, %s: tensor<?x16xf32>,
+                        %choices: tensor<?x4xi32>) {
     %c0 = arith.constant 0 : index
     // CHECK: kernel.grouped_matmul %{{.*}} rows %{{.*}} from %{{.*}} offsets %{{.*}}, %{{.*}} into %{{.*}} : tensor<?x64xbf16>, tensor<5xi32>, tensor<4x48x64xbf16>, tensor<?x48xf32>, tensor<?xi32>
     %0 = kernel.grouped_matmul %x rows %rows from %c0 offsets %offsets, %w into %init
@@ -64,8 +65,8 @@ module @kernels {
     %3 = kernel.paged_attention_expanded %q3, %r, %wk, %wk, %cache, %pos, %pos, %tables scale 1.250000e-01
         : tensor<?x4x24xf32>, tensor<?x4x16xf32>, tensor<4x24x32xbf16>, tensor<4x24x32xbf16>, memref<?x64x48xbf16>,
           tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x4x24xf32>
-    // CHECK: kernel.group_top_k %{{.*}} groups 4 keep 2 : tensor<?x16xf32> -> tensor<?x4xi32>
-    %ids = kernel.group_top_k %s groups 4 keep 2 : tensor<?x16xf32> -> tensor<?x4xi32>
+    // CHECK: kernel.group_top_k %{{.*}} groups 4 keep 2 into %{{.*}} : tensor<?x16xf32>, tensor<?x4xi32>
+    %ids = kernel.group_top_k %s groups 4 keep 2 into %choices : tensor<?x16xf32>, tensor<?x4xi32>
     // CHECK: kernel.sort_by_group %{{.*}} : tensor<?x4xi32> -> tensor<?xi32>, tensor<?x4xi32>, tensor<17xi32>
     %4, %5, %6 = kernel.sort_by_group %ids : tensor<?x4xi32> -> tensor<?xi32>, tensor<?x4xi32>, tensor<17xi32>
     return

@@ -1,0 +1,50 @@
+// RUN: kimi-opt %s --pass-pipeline='builtin.module(func.func(kimi-write-structured-loops))' | FileCheck %s
+
+// A product in panels: four rows stay in vectors of 16 columns while k runs in order.
+// CHECK-LABEL: func.func @product
+// CHECK: scf.for
+// CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK-COUNT-4: math.fma {{.*}} : vector<16xf32>
+func.func @product(%x: memref<?x8xf32>, %w: memref<2x8x16xf32>, %y: memref<?x2x16xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(t, n, l, k) -> (t, k)>, affine_map<(t, n, l, k) -> (n, k, l)>,
+                                   affine_map<(t, n, l, k) -> (t, n, l)>],
+                  iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : memref<?x8xf32>, memref<2x8x16xf32>) outs(%y : memref<?x2x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %d = math.fma %a, %b, %c : f32
+    linalg.yield %d : f32
+  }
+  return
+}
+
+// A sum along rows: 16 partial sums, a tree over them, then what is left one by one.
+// CHECK-LABEL: func.func @row_sum
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK: vector.extract_strided_slice {{.*}} vector<16xf32> to vector<8xf32>
+// CHECK: arith.addf {{.*}} : vector<8xf32>
+// CHECK: memref.load
+func.func @row_sum(%x: memref<4x37xf32>, %y: memref<4xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(t, c) -> (t, c)>, affine_map<(t, c) -> (t)>],
+                  iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<4x37xf32>) outs(%y : memref<4xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %d = arith.addf %a, %s : f32
+    linalg.yield %d : f32
+  }
+  return
+}
+
+// A transposed read has no contiguous lanes: scalar code.
+// CHECK-LABEL: func.func @transpose
+// CHECK-NOT: vector
+// CHECK: return
+func.func @transpose(%x: memref<32x32xf32>, %y: memref<32x32xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, affine_map<(i, j) -> (i, j)>],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<32x32xf32>) outs(%y : memref<32x32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  }
+  return
+}
