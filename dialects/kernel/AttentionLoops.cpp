@@ -56,18 +56,23 @@ Value weightedRows(BodyBuilder &body, Value a, Value b, Value init) {
                       [](BodyBuilder &p, ValueRange v) { return multiplyAdd(p, v[0], v[1], v[2]); });
 }
 
-/// Takes the scores [rows, n] and values [n, width] of one block into the running softmax.
+/// Takes the scores [rows, n] and values [n, width] of one block into the running softmax. The state is updated in place:
+/// the old maximum is read for the correction before the new one is written over it.
 Softmax absorbBlock(BodyBuilder &body, Softmax state, Value scores, Value values) {
-  Value maximum = body.generic({scores}, {{0, 1}}, state.maximum, {0}, 2, [](BodyBuilder &p, ValueRange v) -> Value {
+  Type f32 = body.b.getF32Type();
+  OpFoldResult rows = body.sizes(state.maximum)[0];
+  auto larger = [](BodyBuilder &p, ValueRange v) -> Value {
     return arith::MaximumFOp::create(p.b, p.loc, v[0], v[1]);
-  });
-  auto expOfDifference = [](BodyBuilder &p, ValueRange v) -> Value {
-    return math::ExpOp::create(p.b, p.loc, arith::SubFOp::create(p.b, p.loc, v[0], v[1]));
   };
-  Value probabilities = body.generic({scores, maximum}, {{0, 1}, {0}}, body.empty(body.sizes(scores), body.b.getF32Type()),
-                                     {0, 1}, 2, expOfDifference);
-  Value correction = body.generic({state.maximum, maximum}, {{0}, {0}},
-                                  body.empty(body.sizes(maximum), body.b.getF32Type()), {0}, 1, expOfDifference);
+  auto expOfDifference = [](BodyBuilder &p, Value a, Value b) -> Value {
+    return math::ExpOp::create(p.b, p.loc, arith::SubFOp::create(p.b, p.loc, a, b));
+  };
+  Value blockMaximum = body.generic({scores}, {{0, 1}}, body.filled({rows}, body.f32(kNoScore)), {0}, 2, larger);
+  Value correction = body.generic({state.maximum, blockMaximum}, {{0}, {0}}, body.empty({rows}, f32), {0}, 1,
+                                  [&](BodyBuilder &p, ValueRange v) { return expOfDifference(p, v[0], larger(p, v)); });
+  Value maximum = body.generic({blockMaximum}, {{0}}, state.maximum, {0}, 1, larger);
+  Value probabilities = body.generic({scores, maximum}, {{0, 1}, {0}}, body.empty(body.sizes(scores), f32), {0, 1}, 2,
+                                     [&](BodyBuilder &p, ValueRange v) { return expOfDifference(p, v[0], v[1]); });
   auto scale = [](BodyBuilder &p, ValueRange v) -> Value { return arith::MulFOp::create(p.b, p.loc, v[1], v[0]); };
   Value sum = body.generic({correction}, {{0}}, state.sum, {0}, 1, scale);
   sum = body.generic({probabilities}, {{0, 1}}, sum, {0}, 2, [](BodyBuilder &p, ValueRange v) -> Value {

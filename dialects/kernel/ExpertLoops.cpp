@@ -262,27 +262,13 @@ FailureOr<SmallVector<Value>> SortByGroupOp::buildLoops(OpBuilder &builder) {
   BodyBuilder body(builder, getLoc());
   int64_t k = cast<RankedTensorType>(getIds().getType()).getDimSize(1);
   int64_t groups = cast<RankedTensorType>(getOffsets().getType()).getDimSize(0) - 1;
-  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
   Value numTokens = body.dim(getIds(), 0);
   Value numPairs = arith::MulIOp::create(builder, getLoc(), numTokens, body.index(k));
   Type i32 = builder.getI32Type();
-  SmallVector<Value> outs = {body.empty({numPairs}, i32), body.empty(body.sizes(getIds()), i32),
-                             body.empty({builder.getIndexAttr(groups + 1)}, i32)};
-  auto grid = scf::ForallOp::create(builder, getLoc(), ArrayRef<OpFoldResult>{zero}, ArrayRef<OpFoldResult>{one},
-                                    ArrayRef<OpFoldResult>{one}, outs, std::nullopt);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(grid.getTerminator());
-  auto shared = grid.getRegionIterArgs();
-  Value offsets = countGroups(body, getIds(), numTokens, k, groups, shared[2]);
-  auto [rows, slots] = placePairs(body, getIds(), numTokens, k, groups, offsets, shared[0], shared[1]);
-  SmallVector<Value> parts = {rows, slots, offsets};
-  SmallVector<SmallVector<OpFoldResult>> sizes;
-  for (Value whole : shared)
-    sizes.push_back(body.sizes(whole));
-  builder.setInsertionPointToEnd(grid.getTerminator().getBody());
-  for (auto [part, whole, size] : llvm::zip(parts, shared, sizes)) {
-    SmallVector<OpFoldResult> offset(size.size(), zero), stride(size.size(), one);
-    tensor::ParallelInsertSliceOp::create(builder, getLoc(), part, whole, offset, size, stride);
-  }
-  return SmallVector<Value>(grid.getResults());
+  // One task: a stable sort is sequential, and small beside the products it orders.
+  Value offsets = body.empty({builder.getIndexAttr(groups + 1)}, i32);
+  offsets = countGroups(body, getIds(), numTokens, k, groups, offsets);
+  auto [rows, slots] = placePairs(body, getIds(), numTokens, k, groups, offsets, body.empty({numPairs}, i32),
+                                  body.empty(body.sizes(getIds()), i32));
+  return SmallVector<Value>{rows, slots, offsets};
 }

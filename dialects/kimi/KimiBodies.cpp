@@ -13,12 +13,13 @@ using Values = FailureOr<SmallVector<Value>>;
 Type elementOf(Value value) { return cast<ShapedType>(value.getType()).getElementType(); }
 int64_t lastSize(Value value) { return cast<ShapedType>(value.getType()).getShape().back(); }
 
-/// result[r, c] = source[rows[r], c], rows picked by an index tensor.
-Value lookUpRows(BodyBuilder &body, Value source, Value rows) {
-  Value init = body.empty({body.sizes(rows)[0], body.sizes(source)[1]}, elementOf(source));
+/// result[r, c] = source[rows[r], c], rows picked by an index tensor; `element` is source's, or f32.
+Value lookUpRows(BodyBuilder &body, Value source, Value rows, Type element) {
+  Value init = body.empty({body.sizes(rows)[0], body.sizes(source)[1]}, element);
   return body.generic({rows}, {{0}}, init, {0, 1}, 2, [&](BodyBuilder &p, ValueRange v) -> Value {
     Value column = linalg::IndexOp::create(p.b, p.loc, 1);
-    return tensor::ExtractOp::create(p.b, p.loc, source, ValueRange{p.toIndex(v[0]), column});
+    Value found = tensor::ExtractOp::create(p.b, p.loc, source, ValueRange{p.toIndex(v[0]), column});
+    return element == elementOf(source) ? found : p.widen(found);
   });
 }
 
@@ -30,12 +31,12 @@ Value multiplyAdd(BodyBuilder &p, ValueRange v) {
 
 Values EmbeddingOp::buildBody(OpBuilder &builder, ValueRange operands) {
   BodyBuilder body(builder, getLoc());
-  return SmallVector<Value>{lookUpRows(body, operands[1], operands[0])};
+  return SmallVector<Value>{lookUpRows(body, operands[1], operands[0], elementOf(getResult()))};
 }
 
 Values GatherRowsOp::buildBody(OpBuilder &builder, ValueRange operands) {
   BodyBuilder body(builder, getLoc());
-  return SmallVector<Value>{lookUpRows(body, operands[0], operands[1])};
+  return SmallVector<Value>{lookUpRows(body, operands[0], operands[1], elementOf(getResult()))};
 }
 
 Values RmsNormOp::buildBody(OpBuilder &builder, ValueRange operands) {

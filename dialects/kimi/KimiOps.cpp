@@ -118,6 +118,10 @@ LogicalResult StepOutputOp::verify() { // C1
 LogicalResult EmbeddingOp::verify() {
   if (failed(verifyRanks(*this, {{"ids", getIds(), 1}, {"table", getTable(), 2}, {"result", getResult(), 2}})))
     return failure();
+  Type element = typeOf(getResult()).getElementType();
+  if (element != typeOf(getTable()).getElementType() && !element.isF32()) // C2
+    return emitOpError() << "looks up " << getTable().getType() << " as " << getResult().getType()
+                         << ": rows keep their type or become f32";
   return agree(*this, "H of table", dim(getTable(), 1), "H of result", dim(getResult(), 1)); // C1
 }
 

@@ -107,8 +107,8 @@ def Kimi_StepOutputOp : Kimi_Op<"step_output"> {
 def Kimi_EmbeddingOp : Kimi_ModelOp<"embedding", "Root", [Pure]> {
   let summary = "Looks up the row of every token";
   let description = [{
-    ids: [T] i32, table: [V, H], result: [T, H] of the table's type (no rounding).
-    (C1) table and result agree on H.
+    ids: [T] i32, table: [V, H], result: [T, H] of the table's type, or f32 (no rounding).
+    (C1) table and result agree on H. (C2) the result has the table's element type or f32.
     Example: `%h = kimi.embedding %ids, %table : tensor<?xi32>, tensor<640x256xbf16> -> tensor<?x256xbf16>`
   }];
   let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$table);

@@ -21,6 +21,7 @@ namespace {
 
 struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
   void runOnOperation() override {
+    layOutOwnGrid = false;
     returnSplitColumns();
     // Sizes must be asked of arguments, not of operations that are about to be fused away: hence the clean-ups.
     if (failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/true)) || failed(tileResult()) ||
@@ -59,6 +60,7 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
       if (!onlyOwnGrid || !isa<TilingInterface>(op.getOperation()))
         ops.push_back(op);
     });
+    layOutOwnGrid |= onlyOwnGrid && !ops.empty();
     for (LoopsOpInterface op : ops) {
       OpBuilder builder(op);
       FailureOr<SmallVector<Value>> results = op.buildLoops(builder);
@@ -96,9 +98,9 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
   }
 
   LogicalResult tileResult() {
-    for (Operation &op : getOperation().getBody().front())
-      if (isa<scf::ForallOp>(op))
-        return success();
+    bool hasGrid = !getOperation().getBody().front().getOps<scf::ForallOp>().empty();
+    if (hasGrid || layOutOwnGrid)
+      return success();
     auto anchor = dyn_cast_or_null<TilingInterface>(lastResult());
     if (!anchor)
       return getOperation().emitError() << "kernel '" << getOperation().getSymName()
@@ -182,6 +184,8 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
     getOperation()->setAttr(kimi::passes::kGridAttr, ArrayAttr::get(&getContext(), extents));
     return success();
   }
+
+  bool layOutOwnGrid = false; // an operation wrote the kernel's grid, or needs none: one task
 };
 
 } // namespace
