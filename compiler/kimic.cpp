@@ -1,0 +1,207 @@
+// kimic: the command line. What it says becomes a CompileRequest; Driver.cpp runs it.
+#include "compiler/Driver.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Threading.h"
+
+namespace cl = llvm::cl;
+using kimi::CompileRequest;
+using kimi::Phase;
+
+namespace {
+
+constexpr int kExitBadInput = 1, kExitUsage = 2;
+
+cl::OptionCategory what("What to compile"), how("How"), look("Looking inside");
+
+cl::opt<std::string> input(cl::Positional, cl::desc("CHECKPOINT"), cl::cat(what));
+cl::opt<std::string> output("o", cl::desc("Where the artifact goes; with --compile-to, where the dump goes (- = stdout)"),
+                            cl::value_desc("NAME.kimi"), cl::cat(what));
+cl::opt<std::string> target("target",
+                            cl::desc("cpu (= cpu:x86-64-v3, the default), cpu:x86-64-v4, cpu:aarch64, cpu:native"),
+                            cl::value_desc("TARGET"), cl::init("cpu"), cl::cat(what));
+cl::opt<std::string> numerics("numerics", cl::desc("Storage between operations: bf16 (default) or f32"),
+                              cl::value_desc("PROFILE"), cl::init("bf16"), cl::cat(what));
+cl::opt<int64_t> maxSequences("max-sequences", cl::desc("Sequences in one step (default 16)"), cl::value_desc("N"),
+                              cl::init(16), cl::cat(what));
+cl::opt<int64_t> maxTokens("max-tokens", cl::desc("Tokens in one step (default 512)"), cl::value_desc("N"),
+                           cl::init(512), cl::cat(what));
+cl::opt<int64_t> maxContext("max-context", cl::desc("Positions per sequence (default: all the model has)"),
+                            cl::value_desc("N"), cl::cat(what));
+
+cl::opt<std::string> prefillAttention("prefill-attention",
+                                      cl::desc("Form of latent attention in mixed steps: absorbed (default) or expanded"),
+                                      cl::value_desc("FORM"), cl::init("absorbed"), cl::cat(how));
+cl::list<std::string> overrides("impl", cl::desc("Implementation of an operation, '*' = of all; repeatable. Also the "
+                                                 "environment variable KIMIC_IMPL (OP=NAME,OP=NAME)"),
+                                cl::value_desc("OP=NAME"), cl::cat(how));
+cl::opt<std::string> overrideFile("impl-file", cl::desc("A file of OP=NAME lines; # begins a comment"),
+                                  cl::value_desc("FILE"), cl::cat(how));
+cl::opt<std::string> weights("weights", cl::desc("How weights are stored: packed (default)"), cl::value_desc("MODE"),
+                             cl::init("packed"), cl::cat(how));
+cl::opt<unsigned> threads("jobs", cl::desc("Threads that compile and pack (default: all)"), cl::value_desc("N"),
+                          cl::init(0), cl::cat(how));
+
+cl::opt<std::string> dumpPhases("dump-phases", cl::desc("Write 00-import.mlir .. 06-plan.mlir and the machine code there"),
+                                cl::value_desc("DIR"), cl::cat(look));
+cl::opt<std::string> dumpKernels("dump-kernels", cl::desc("Write the kernels' MLIR, LLVM IR and assembly there"),
+                                 cl::value_desc("DIR"), cl::cat(look));
+cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after: import, partition, specialise, fuse, select, codegen, plan"),
+                               cl::value_desc("PHASE"), cl::cat(look));
+cl::opt<std::string> compileFrom("compile-from",
+                                 cl::desc("The input is the dump before this phase: partition .. emit"),
+                                 cl::value_desc("PHASE"), cl::cat(look));
+cl::opt<bool> quiet("quiet", cl::desc("Errors only"), cl::cat(look));
+
+constexpr char kOverview[] = R"(kimic: compiles a Kimi-K2 checkpoint to an artifact that kimi-serve runs
+
+  kimic CHECKPOINT -o NAME.kimi                        compile
+  kimic CHECKPOINT -o NAME.kimi --dump-phases=DIR      and look at every phase
+  kimic DIR/03-fuse.mlir --compile-from=select -o ..   go on from a dump, edited or not
+
+MLIR's own flags work too: --mlir-print-ir-after-all, --mlir-timing, --mlir-print-ir-tree-dir=DIR, ..
+Exit codes: 0 done, 1 the input cannot be compiled, 2 the command line is wrong.
+)";
+
+/// What is wrong with the command line.
+int usage(const llvm::Twine &message) {
+  kimi::reportError(message + " (see kimic --help)");
+  return kExitUsage;
+}
+
+/// Options that import records in the IR: a dump has them already.
+const cl::Option *firstImportOption() {
+  const cl::Option *options[] = {&target,     &numerics,  &maxSequences, &maxTokens,
+                                 &maxContext, std::addressof(overrides), &overrideFile, &prefillAttention};
+  for (const cl::Option *option : options)
+    if (option->getNumOccurrences())
+      return option;
+  return nullptr;
+}
+
+/// Splits at commas, newlines and blanks; # begins a comment.
+void addOverrides(llvm::StringRef text, std::vector<std::string> &list) {
+  llvm::SmallVector<llvm::StringRef> lines;
+  text.split(lines, '\n');
+  for (llvm::StringRef line : lines)
+    for (llvm::StringRef word = line.split('#').first.ltrim(", \t\r"); !word.empty();) {
+      const size_t end = std::min(word.find_first_of(", \t\r"), word.size());
+      list.push_back(word.take_front(end).str());
+      word = word.drop_front(end).ltrim(", \t\r");
+    }
+}
+
+/// Later ones win: environment, file, command line. Returns an exit code.
+int collectOverrides(std::vector<std::string> &list) {
+  if (std::optional<std::string> environment = llvm::sys::Process::GetEnv("KIMIC_IMPL"))
+    addOverrides(*environment, list);
+  if (!overrideFile.empty()) {
+    auto file = llvm::MemoryBuffer::getFile(overrideFile, /*IsText=*/true);
+    if (!file) {
+      kimi::reportError("cannot read " + overrideFile + ": " + file.getError().message());
+      return kExitBadInput;
+    }
+    addOverrides((*file)->getBuffer(), list);
+  }
+  list.insert(list.end(), overrides.begin(), overrides.end());
+  for (llvm::StringRef item : list)
+    if (auto [op, name] = item.split('='); op.empty() || name.empty())
+      return usage("\"" + item + "\" is no implementation choice: write OP=NAME");
+  return 0;
+}
+
+/// Returns an exit code.
+int chooseTarget(std::string &chosen) {
+  if (llvm::StringRef(target).starts_with("cuda"))
+    return usage("--target " + target + ": CUDA is not there yet; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 and "
+                                        "cpu:native are");
+  chosen = target == "cpu" ? "cpu:x86-64-v3" : std::string(target);
+  const bool known = llvm::StringSwitch<bool>(chosen)
+                         .Cases({"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64", "cpu:native"}, true)
+                         .Default(false);
+  return known ? 0
+               : usage("--target " + target + " is unknown; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 and "
+                                              "cpu:native are known");
+}
+
+/// Returns an exit code.
+int readPhases(CompileRequest &request) {
+  const struct {
+    const cl::opt<std::string> &flag;
+    Phase &phase;
+  } flags[] = {{compileFrom, request.from}, {compileTo, request.to}};
+  for (const auto &[flag, phase] : flags) {
+    if (flag.empty())
+      continue;
+    std::optional<Phase> parsed = kimi::parsePhase(flag);
+    if (!parsed)
+      return usage("--" + flag.ArgStr + "=" + flag + " is no phase; phases are import, partition, specialise, fuse, "
+                                                     "select, codegen, plan, emit");
+    phase = *parsed;
+  }
+  if (request.from > request.to)
+    return usage("--compile-from=" + compileFrom + " comes after --compile-to=" + compileTo);
+  if (request.from != Phase::import_)
+    if (const cl::Option *option = firstImportOption())
+      return usage("--" + option->ArgStr + " is recorded by import: with --compile-from, edit the module's attributes");
+  return 0;
+}
+
+/// Returns an exit code.
+int readRequest(CompileRequest &request) {
+  if (input.empty())
+    return usage("no checkpoint given");
+  if (int code = readPhases(request))
+    return code;
+  if (request.to == Phase::emit && output.empty())
+    return usage("no -o NAME.kimi given");
+  if (weights != "packed")
+    return usage("--weights " + weights + " is not there yet; packed is");
+  request.input = input;
+  request.output = output.empty() ? "-" : std::string(output);
+  request.dumpDirectory = dumpPhases;
+  request.kernelDump = dumpKernels;
+  request.quiet = quiet;
+  request.threads = threads ? threads : llvm::hardware_concurrency().compute_thread_count();
+  kimi::import_::ImportOptions &options = request.options;
+  options.numerics = numerics;
+  options.maxSequences = maxSequences;
+  options.maxTokens = maxTokens;
+  if (maxContext.getNumOccurrences())
+    options.maxContext = maxContext;
+  options.prefillAttention = prefillAttention;
+  if (int code = chooseTarget(options.target))
+    return code;
+  return request.from == Phase::import_ ? collectOverrides(options.overrides) : 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerMLIRContextCLOptions();
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions({&what, &how, &look});
+  cl::SetVersionPrinter([](llvm::raw_ostream &stream) { stream << "kimic " KIMI_VERSION " (MLIR 22)\n"; });
+  std::string problems;
+  llvm::raw_string_ostream stream(problems);
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &stream)) {
+    llvm::StringRef first = llvm::StringRef(problems).split('\n').first;
+    first.consume_front("kimic: ");
+    return usage(first);
+  }
+  CompileRequest request;
+  if (int code = readRequest(request))
+    return code;
+  return kimi::compile(request) ? 0 : kExitBadInput;
+}
