@@ -47,8 +47,19 @@ cl::opt<std::string> overrideFile("impl-file", cl::desc("A file of OP=NAME lines
                                   cl::value_desc("FILE"), cl::cat(how));
 cl::opt<std::string> weights("weights", cl::desc("How weights are stored: packed (default)"), cl::value_desc("MODE"),
                              cl::init("packed"), cl::cat(how));
-cl::opt<unsigned> threads("jobs", cl::desc("Threads that compile and pack (default: all)"), cl::value_desc("N"),
-                          cl::init(0), cl::cat(how));
+
+/// LLVM's library already has an option of this name, for a part of it that kimic does not use: ours replaces it.
+/// Call once before the command line is parsed.
+cl::opt<unsigned> &threads() {
+  static auto &option = []() -> cl::opt<unsigned> & {
+    if (cl::Option *other = cl::getRegisteredOptions().lookup("threads"))
+      other->removeArgument();
+    static cl::opt<unsigned> ours("threads", cl::desc("Threads that compile and pack (default: all)"),
+                                  cl::value_desc("N"), cl::init(0), cl::cat(how));
+    return ours;
+  }();
+  return option;
+}
 
 cl::opt<std::string> dumpPhases("dump-phases", cl::desc("Write 00-import.mlir .. 06-plan.mlir and the machine code there"),
                                 cl::value_desc("DIR"), cl::cat(look));
@@ -170,7 +181,7 @@ int readRequest(CompileRequest &request) {
   request.dumpDirectory = dumpPhases;
   request.kernelDump = dumpKernels;
   request.quiet = quiet;
-  request.threads = threads ? threads : llvm::hardware_concurrency().compute_thread_count();
+  request.threads = threads() ? threads() : llvm::hardware_concurrency().compute_thread_count();
   kimi::import_::ImportOptions &options = request.options;
   options.numerics = numerics;
   options.maxSequences = maxSequences;
@@ -191,6 +202,7 @@ int main(int argc, char **argv) {
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
+  threads();
   cl::HideUnrelatedOptions({&what, &how, &look});
   cl::SetVersionPrinter([](llvm::raw_ostream &stream) { stream << "kimic " KIMI_VERSION " (MLIR 22)\n"; });
   std::string problems;
