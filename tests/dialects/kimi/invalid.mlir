@@ -97,6 +97,14 @@ func.func @embedding_c1(%ids: tensor<?xi32>, %t: tensor<640x256xbf16>) {
 
 // -----
 
+func.func @embedding_c2(%ids: tensor<?xi32>, %t: tensor<640x256xbf16>) {
+  // expected-error @+1 {{looks up 'tensor<640x256xbf16>' as 'tensor<?x256xf16>': rows keep their type or become f32}}
+  %0 = kimi.embedding %ids, %t : tensor<?xi32>, tensor<640x256xbf16> -> tensor<?x256xf16>
+  return
+}
+
+// -----
+
 func.func @rms_norm_c1(%x: tensor<?x256xbf16>, %w: tensor<128xbf16>) {
   // expected-error @+1 {{the row of x is 256 but weight is 128}}
   %0 = kimi.rms_norm %x, %w eps 1.0e-06 : tensor<?x256xbf16>, tensor<128xbf16> -> tensor<?x256xf32>
