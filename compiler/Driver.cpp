@@ -109,7 +109,8 @@ void Driver::handle(Diagnostic &diagnostic) {
 llvm::Error Driver::chooseCodeDirectory() {
   if (!request.dumpDirectory.empty()) {
     codeDirectory = request.dumpDirectory;
-    if (std::error_code code = llvm::sys::fs::create_directories(codeDirectory))
+    if (std::error_code code = llvm::sys::fs::create_directories(codeDirectory, /*IgnoreExisting=*/true,
+                                                                    llvm::sys::fs::all_all))
       return import_::makeError("cannot create " + codeDirectory + ": " + code.message());
   } else if (request.from > Phase::codegen) {
     codeDirectory = parentOf(request.input);

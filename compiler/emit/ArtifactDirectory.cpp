@@ -58,11 +58,11 @@ llvm::Expected<ArtifactDirectory> ArtifactDirectory::create(const std::string &o
   removeStale(target);
   // Beside the target: the same file system, so that renaming is one step.
   const std::string temporary = (target + kPartial + llvm::Twine(::getpid())).str();
-  if (std::error_code code = fs::create_directory(temporary, /*IgnoreExisting=*/false))
+  if (std::error_code code = fs::create_directory(temporary, /*IgnoreExisting=*/false, fs::all_all))
     return fileError("create", temporary, code.value());
   ArtifactDirectory directory(target, temporary, *replaces);
   for (const char *folder : {"/weights", "/code"})
-    if (std::error_code code = fs::create_directory(temporary + folder))
+    if (std::error_code code = fs::create_directory(temporary + folder, /*IgnoreExisting=*/false, fs::all_all))
       return fileError("create", temporary + folder, code.value());
   return directory;
 }

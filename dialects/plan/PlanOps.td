@@ -121,8 +121,8 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
   let description = [{
     The kernel receives the addresses of `reads`, then of `writes`. An argument is `arena OFFSET bytes SIZE`,
     `weight @W`, `input NAME`, `output NAME` or `cache @C`; caches stand among the reads also where they are written.
-    The grid has one task per element of the product of its sizes; `tokens * 8 by 64` is ceil(tokens * 8 / 64), a
-    plain number is itself.
+    The grid has one task per element of the product of its sizes; `tokens * 8 by 64` is ceil(tokens * 8 / 64),
+    `20 by 4` is ceil(20 / 4).
 
     (C1) `kernel` names a `plan.kernel`. (C2) weights and caches name a `plan.weight` and a `plan.cache`.
     (C3) writes are `arena` or `output`. (C4) arena offsets are multiples of 64 and sizes are positive.

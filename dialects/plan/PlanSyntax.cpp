@@ -8,24 +8,25 @@ using kimi::kernel::ExtentAttr;
 
 namespace kimi::plan {
 
-/// `tokens`, `tokens * 8`, `tokens by 64`, `6`.
+/// `tokens`, `tokens * 8`, `tokens by 64`, `6`, `6 by 4`.
 static ParseResult parseExtent(OpAsmParser &parser, SmallVectorImpl<Attribute> &grid) {
   MLIRContext *context = parser.getContext();
   int64_t multiplier = 1, divisor = 1;
   OptionalParseResult number = parser.parseOptionalInteger(multiplier);
-  if (number.has_value()) {
-    grid.push_back(ExtentAttr::get(context, DimSymbol::one, multiplier, 1));
-    return *number;
+  std::optional<DimSymbol> symbol = DimSymbol::one;
+  if (!number.has_value()) {
+    StringRef name;
+    SMLoc location = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name))
+      return failure();
+    symbol = kernel::symbolizeDimSymbol(name);
+    if (!symbol)
+      return parser.emitError(location) << "'" << name << "' is no run-time size";
+    if (succeeded(parser.parseOptionalStar()) && parser.parseInteger(multiplier))
+      return failure();
+  } else if (failed(*number)) {
+    return failure();
   }
-  StringRef name;
-  SMLoc location = parser.getCurrentLocation();
-  if (parser.parseKeyword(&name))
-    return failure();
-  std::optional<DimSymbol> symbol = kernel::symbolizeDimSymbol(name);
-  if (!symbol)
-    return parser.emitError(location) << "'" << name << "' is no run-time size";
-  if (succeeded(parser.parseOptionalStar()) && parser.parseInteger(multiplier))
-    return failure();
   if (succeeded(parser.parseOptionalKeyword("by")) && parser.parseInteger(divisor))
     return failure();
   grid.push_back(ExtentAttr::get(context, *symbol, multiplier, divisor));
@@ -43,12 +44,11 @@ ParseResult parseGrid(OpAsmParser &parser, ArrayAttr &grid) {
 void printGrid(OpAsmPrinter &printer, Operation *, ArrayAttr grid) {
   printer << '[';
   llvm::interleaveComma(grid.getAsRange<ExtentAttr>(), printer, [&](ExtentAttr extent) {
-    if (extent.getSymbol() == DimSymbol::one && extent.getDivisor() == 1) {
+    if (extent.getSymbol() == DimSymbol::one)
       printer << extent.getMultiplier();
-      return;
-    }
-    printer << kernel::stringifyDimSymbol(extent.getSymbol());
-    if (extent.getMultiplier() != 1)
+    else
+      printer << kernel::stringifyDimSymbol(extent.getSymbol());
+    if (extent.getSymbol() != DimSymbol::one && extent.getMultiplier() != 1)
       printer << " * " << extent.getMultiplier();
     if (extent.getDivisor() != 1)
       printer << " by " << extent.getDivisor();

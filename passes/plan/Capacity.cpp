@@ -42,7 +42,7 @@ plan::CapacityAttr capacityOf(func::FuncOp entry) {
 
 FailureOr<int64_t> bytesOf(Operation *op, const Twine &what, RankedTensorType type,
                            ArrayRef<kernel::ExtentAttr> dims, plan::CapacityAttr capacity) {
-  if (type.getNumDynamicDims() != static_cast<int64_t>(dims.size()))
+  if (static_cast<size_t>(type.getNumDynamicDims()) != dims.size())
     return op->emitError() << what << " is " << type << " but has " << dims.size() << " kernel.dims";
   int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
   int64_t bytes = llvm::divideCeil(bits, 8);
