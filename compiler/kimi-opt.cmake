@@ -1,17 +1,8 @@
 # kimi-opt, and the registration it shares with kimic.
 add_library(compiler_registration STATIC Registration.cpp)
-target_link_libraries(compiler_registration PUBLIC dialects_kimi passes_partition passes_specialise)
-if(TARGET dialects_plan)
-  target_link_libraries(compiler_registration PUBLIC dialects_plan)
-  target_compile_definitions(compiler_registration PRIVATE KIMI_HAS_PLAN)
-endif()
-foreach(phase IN ITEMS fuse select codegen plan)
-  if(TARGET passes_${phase})
-    string(TOUPPER ${phase} upper)
-    target_link_libraries(compiler_registration PUBLIC passes_${phase})
-    target_compile_definitions(compiler_registration PRIVATE KIMI_HAS_PASSES_${upper})
-  endif()
-endforeach()
+target_link_libraries(compiler_registration PUBLIC dialects_kimi dialects_kernel dialects_plan passes_partition
+                                                   passes_specialise passes_fuse passes_select passes_codegen
+                                                   passes_plan)
 
 add_executable(kimi-opt kimi-opt.cpp)
 target_link_libraries(kimi-opt PRIVATE compiler_registration)
