@@ -95,6 +95,9 @@ Status checkTarget(std::string_view target, const Processor &processor) {
     auto names = splitByComma(target.substr(kNative.size(), target.size() - kNative.size() - 1));
     return requireFeatures("cpu:native", names, processor);
   }
+  if (target == "cpu:native") // Running it would end in an illegal instruction on some machines.
+    return failure("compiled for cpu:native without the features it needs, as in cpu:native(avx2,fma): no machine "
+                   "can be checked against it");
   return failure(
       fmt::format("compiled for target {}; this runtime runs cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 "
                   "and cpu:native(FEATURES)",

@@ -62,6 +62,7 @@ TEST(TargetTest, NamesMissingFeatures) {
   EXPECT_NE(refusal("cpu:x86-64-v3", small).find("avx2"), std::string::npos);
   EXPECT_NE(refusal("cpu:aarch64", small).find("this machine is x86_64"), std::string::npos);
   EXPECT_NE(refusal("cpu:riscv", small).find("compiled for target cpu:riscv"), std::string::npos);
+  EXPECT_NE(refusal("cpu:native", small).find("without the features it needs"), std::string::npos);
   EXPECT_NE(refusal("", small), "");
 }
 
