@@ -6,7 +6,7 @@ import lit.formats
 config.name = "kimic"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["golden", "Inputs"]
+config.excludes = ["golden", "Inputs", "unseen.mlir"]  # data of other tests
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.kimi_build_dir, "tests", "lit")
 

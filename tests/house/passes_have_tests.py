@@ -25,7 +25,7 @@ def main():
             count += 1
             for suffix in ("", "-invalid"):
                 path = find(folder, flag, suffix)
-                if not path or f"-{flag}" not in path.read_text():
+                if not path or flag not in path.read_text():
                     print(f"{table}: the pass --{flag} needs {folder / (flag + suffix)}.mlir, which runs it")
                     problems += 1
     print(f"{count} passes, {problems} problems")
