@@ -73,9 +73,10 @@ Value countOf(BodyBuilder &body, Value row, const TokenPayload &condition) {
 }
 
 Value firstToken(BodyBuilder &body, Value row, const TokenPayload &condition) {
-  Value first = reduceRow<arith::MinSIOp>(body, row, body.i32(kNoToken), [&](BodyBuilder &p, Value element, Value token) {
+  auto tokenOrNone = [&](BodyBuilder &p, Value element, Value token) {
     return select(p, condition(p, element, token), token, p.i32(kNoToken));
-  });
+  };
+  Value first = reduceRow<arith::MinSIOp>(body, row, body.i32(kNoToken), tokenOrNone);
   Value none = compare(body, arith::CmpIPredicate::eq, first, body.i32(kNoToken));
   return select(body, none, body.i32(0), first);
 }

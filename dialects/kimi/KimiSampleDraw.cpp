@@ -78,7 +78,8 @@ Value topKLimit(BodyBuilder &body, const SampleRow &row, Value distance, Value h
   Value on = arith::CmpIOp::create(body.b, body.loc, arith::CmpIPredicate::sgt, k, body.i32(0));
   return cutIf(body, on, highest, [&](BodyBuilder &inner) {
     return leastLimit(inner, highest, [&](BodyBuilder &p, Value limit) -> Value {
-      Value count = kimi::model::countOf(p, distance, [&](BodyBuilder &q, Value d, Value) { return isWithin(q, d, limit); });
+      auto within = [&](BodyBuilder &q, Value d, Value) { return isWithin(q, d, limit); };
+      Value count = kimi::model::countOf(p, distance, within);
       return arith::CmpIOp::create(p.b, p.loc, arith::CmpIPredicate::sge, count, k);
     });
   });
@@ -120,7 +121,8 @@ Value minPLimit(BodyBuilder &body, const SampleRow &row) {
   Value minP = row.control(body, SampleOperand::minP);
   Value on = arith::CmpFOp::create(body.b, body.loc, arith::CmpFPredicate::OGT, minP, body.f32(0));
   Value most = arith::MinimumFOp::create(body.b, body.loc, minP, body.f32(1)); // the likeliest token always stays
-  Value logarithm = math::LogOp::create(body.b, body.loc, arith::SelectOp::create(body.b, body.loc, on, most, body.f32(1)));
+  Value positive = arith::SelectOp::create(body.b, body.loc, on, most, body.f32(1));
+  Value logarithm = math::LogOp::create(body.b, body.loc, positive);
   Value limit = arith::SubFOp::create(body.b, body.loc, body.f32(0), logarithm);
   return arith::SelectOp::create(body.b, body.loc, on, limit, body.f32(kInfinity));
 }
