@@ -29,8 +29,8 @@ def check(what, condition, detail=""):
     print(f"{'ok    ' if condition else 'FAILED'} {what}{'' if condition else ': ' + str(detail)}", flush=True)
 
 
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+def run(*command, stdin=None):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, input=stdin)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -53,8 +53,9 @@ def start_server(artifact):
 def curl(url, body=None, *options):
     command = ["curl", "-sS", "-o", "-", "-w", "\n%{http_code}", *options, url]
     if body is not None:
-        command += ["-H", "Content-Type: application/json", "-d", body if isinstance(body, str) else json.dumps(body)]
-    text, _, code = run(*command).rpartition("\n")
+        command += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
+    stdin = body if body is None or isinstance(body, str) else json.dumps(body)
+    text, _, code = run(*command, stdin=stdin).rpartition("\n")
     return int(code), text
 
 

@@ -1,4 +1,4 @@
-// RUN: kimi-opt %s --kimi-bufferize-kernel | FileCheck %s
+// RUN: kimi-opt %s --kimi-bufferize-kernel --canonicalize | FileCheck %s
 
 // Buffers are arguments, then results; a size comes from the dims array; the result is written in place.
 // CHECK-LABEL: func.func @double(

@@ -25,7 +25,7 @@ func.func private @f(%h: tensor<?x8xbf16>) -> (tensor<?x32xbf16>, tensor<?x12xf3
 // A weight that is also looked up row by row cannot be cut into panels for its product.
 // CHECK: kimi.weight @tied {{.*}} layout <row_major, 1>
 kimi.weight @tied : tensor<32x8xbf16> from "tied"
-func.func private @tied(%ids: tensor<?xi32>) -> tensor<?x32xf32> {
+func.func private @head(%ids: tensor<?xi32>) -> tensor<?x32xf32> {
   %w = kimi.load_weight @tied : tensor<32x8xbf16>
   %h = kimi.embedding %ids, %w : tensor<?xi32>, tensor<32x8xbf16> -> tensor<?x8xbf16>
   %l = kimi.linear %h, %w : tensor<?x8xbf16>, tensor<32x8xbf16> -> tensor<?x32xf32>
