@@ -85,6 +85,9 @@ TEST(ServerTest, EightRequestsInOneBatch) {
     clients.back().send(wire::verb::post, "/v1/chat/completions",
                         chatBody(fmt::format("user {}", i), 60, i % 2));
   }
+  // The engine is held in its first step until all have arrived.
+  while (running.loop->load().numRunning + running.loop->load().numWaiting < 8)
+    std::this_thread::yield();
   running.gate.open();
   for (int i = 0; i < 8; ++i) {
     Response response = clients[i].receive();
@@ -92,7 +95,7 @@ TEST(ServerTest, EightRequestsInOneBatch) {
     EXPECT_EQ(i % 2 ? response.content() : response.message(),
               running.expectedChat(fmt::format("user {}", i), 60));
   }
-  EXPECT_LT(running.engine.numSteps, 8 * 60); // they shared steps
+  EXPECT_LT(running.engine.numSteps, 2 * 60); // they shared steps
 }
 
 TEST(ServerTest, OneConnectionServesManyRequests) {
