@@ -72,16 +72,15 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
     return success();
   }
 
-  SmallVector<OpFoldResult> tileSizes(int64_t rank) {
+  /// The implementation's tile counts dimensions of the result; loops beyond them reduce and are not tiled.
+  SmallVector<OpFoldResult> tileSizes(int64_t numLoops, int64_t resultRank) {
     SmallVector<int64_t> tile;
     if (auto impl = getOperation().getImpl())
       if (auto array = impl->getParameters().getAs<DenseI64ArrayAttr>("tile"))
         tile.assign(array.asArrayRef().begin(), array.asArrayRef().end());
-    if (rank == static_cast<int64_t>(tile.size()) + 1) { // columns were split into panels
+    if (!tile.empty() && resultRank == static_cast<int64_t>(tile.size()) + 1) // columns were split into panels
       tile.back() = tile.back() / kPanelWidth;
-      tile.push_back(0);
-    }
-    tile.resize(rank, 0);
+    tile.resize(numLoops, 0);
     SmallVector<OpFoldResult> sizes;
     for (int64_t size : tile)
       sizes.push_back(IntegerAttr::get(IndexType::get(&getContext()), size));
@@ -107,7 +106,8 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
                                         << "' has no result that can be split into tasks";
     scf::SCFTileAndFuseOptions options;
     options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
-    options.tilingOptions.setTileSizes(tileSizes(anchor.getLoopIteratorTypes().size()));
+    int64_t resultRank = cast<ShapedType>(anchor->getResult(0).getType()).getRank();
+    options.tilingOptions.setTileSizes(tileSizes(anchor.getLoopIteratorTypes().size(), resultRank));
     // Producers that are results themselves are also yielded from the grid.
     options.setFusionControlFn([&](tensor::ExtractSliceOp, OpResult producer, bool)
                                    -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
