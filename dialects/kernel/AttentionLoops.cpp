@@ -58,9 +58,8 @@ Value weightedRows(BodyBuilder &body, Value a, Value b, Value init) {
 
 /// Takes the scores [rows, n] and values [n, width] of one block into the running softmax. The state is updated in place:
 /// the old maximum is read for the correction before the new one is written over it.
-Softmax absorbBlock(BodyBuilder &body, Softmax state, Value scores, Value values) {
+Softmax absorbBlock(BodyBuilder &body, Softmax state, OpFoldResult rows, Value scores, Value values) {
   Type f32 = body.b.getF32Type();
-  OpFoldResult rows = body.sizes(state.maximum)[0];
   auto larger = [](BodyBuilder &p, ValueRange v) -> Value {
     return arith::MaximumFOp::create(p.b, p.loc, v[0], v[1]);
   };
@@ -160,7 +159,7 @@ FailureOr<SmallVector<Value>> PagedAttentionOp::buildLoops(OpBuilder &builder) {
           scores = rowProducts(inner, qRope, keys, rowProducts(inner, q, latents, scores));
           scores = scaled(inner, scores, getScale().convertToDouble());
           scf::YieldOp::create(nested, loc,
-                               absorbBlock(inner, Softmax::from(state), scores, latents).values());
+                               absorbBlock(inner, Softmax::from(state), attr(group), scores, latents).values());
         });
     Value result = divideBySum(body, Softmax::from(loop.getResults()));
     insertInParallel(body, grid, result, grid.getRegionIterArgs()[0], {token, head, zero},
@@ -235,7 +234,7 @@ Value expandedQueries(BodyBuilder &body, ExpandedTask &task, Value firstQuery, O
         Value keys = expandLatents(inner, task, task.op.getKeyWeight(), latents, count, task.keySize);
         Value values = expandLatents(inner, task, task.op.getValueWeight(), latents, count, task.valueSize);
         Value scores = expandedScores(inner, task, firstQuery, numQueries, begin, count, keys, ropeKeys);
-        scf::YieldOp::create(nested, loc, absorbBlock(inner, Softmax::from(state), scores, values).values());
+        scf::YieldOp::create(nested, loc, absorbBlock(inner, Softmax::from(state), numQueries, scores, values).values());
       });
   return divideBySum(body, Softmax::from(loop.getResults()));
 }
