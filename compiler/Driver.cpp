@@ -216,6 +216,9 @@ llvm::Error Driver::runPhase(Phase phase) {
 }
 
 llvm::Error Driver::run() {
+  if (request.to == Phase::emit)
+    if (llvm::Error error = emit::checkOutput(request.output))
+      return error;
   if (llvm::Error error = chooseCodeDirectory())
     return error;
   if (request.from != Phase::import_)

@@ -1,5 +1,6 @@
 // kimic: the command line. What it says becomes a CompileRequest; Driver.cpp runs it.
 #include "compiler/Driver.h"
+#include "passes/codegen/MachineCode.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
@@ -138,6 +139,8 @@ int chooseTarget(std::string &chosen) {
   const bool known = llvm::StringSwitch<bool>(chosen)
                          .Cases({"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64", "cpu:native"}, true)
                          .Default(false);
+  if (chosen == "cpu:native")
+    chosen = kimi::passes::nativeTarget();
   return known ? 0
                : usage("--target " + target + " is unknown; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 and "
                                               "cpu:native are known");
@@ -208,9 +211,9 @@ int main(int argc, char **argv) {
   std::string problems;
   llvm::raw_string_ostream stream(problems);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &stream)) {
-    llvm::StringRef first = llvm::StringRef(problems).split('\n').first;
+    llvm::StringRef first = llvm::StringRef(problems).split('\n').first.split("  Try:").first;
     first.consume_front("kimic: ");
-    return usage(first);
+    return first.empty() ? kExitUsage : usage(first); // LLVM reports bad values itself
   }
   CompileRequest request;
   if (int code = readRequest(request))

@@ -34,12 +34,25 @@ static llvm::Expected<bool> isArtifact(const std::string &target) {
                             kPlanName + "): kimic does not overwrite it; remove it or choose another -o");
 }
 
+static std::string parentOf(llvm::StringRef target) {
+  const llvm::StringRef parent = llvm::sys::path::parent_path(target);
+  return parent.empty() ? "." : parent.str();
+}
+
+llvm::Error checkTarget(const std::string &output) {
+  const std::string target = llvm::StringRef(output).rtrim('/').str();
+  if (llvm::Expected<bool> artifact = isArtifact(target); !artifact)
+    return artifact.takeError();
+  if (const std::string parent = parentOf(target); ::access(parent.c_str(), W_OK | X_OK) != 0)
+    return fileError("write to", parent, errno);
+  return llvm::Error::success();
+}
+
 /// Directories that killed runs left behind: their process is gone.
 static void removeStale(llvm::StringRef target) {
   std::error_code code;
-  const llvm::StringRef parent = llvm::sys::path::parent_path(target);
   const std::string prefix = (llvm::sys::path::filename(target) + kPartial).str();
-  for (fs::directory_iterator it(parent.empty() ? "." : parent, code), end; it != end && !code; it.increment(code)) {
+  for (fs::directory_iterator it(parentOf(target), code), end; it != end && !code; it.increment(code)) {
     llvm::StringRef name = llvm::sys::path::filename(it->path());
     pid_t process;
     if (name.consume_front(prefix) && !name.getAsInteger(10, process) && process > 0 &&

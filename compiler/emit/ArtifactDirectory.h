@@ -6,6 +6,10 @@
 
 namespace kimi::emit {
 
+/// An error where create() would refuse `target`, or its parent cannot be written to. Cheap: to be asked before hours
+/// of work.
+llvm::Error checkTarget(const std::string &target);
+
 class ArtifactDirectory {
 public:
   /// Refuses where something lies at `target` that is not an artifact.

@@ -61,6 +61,8 @@ static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) 
   return summary;
 }
 
+llvm::Error checkOutput(const std::string &output) { return checkTarget(output); }
+
 llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
   auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
   if (!source)

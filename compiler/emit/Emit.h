@@ -22,6 +22,9 @@ struct EmitSummary {
   unsigned entries = 0, kernels = 0, weightFiles = 0, reusedFiles = 0;
 };
 
+/// An error where nothing could be written to `output` anyway; for asking first, before hours of work.
+llvm::Error checkOutput(const std::string &output);
+
 /// Writes everything, reads it back, then puts it in place of what was at `output`, if that is an artifact. After an
 /// error (one line) nothing has changed there.
 llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options);
