@@ -21,12 +21,21 @@ llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-std::string hostFeatures() {
-  std::vector<std::string> features;
-  for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    features.push_back((feature.getValue() ? "+" : "-") + feature.getKey().str());
-  llvm::sort(features);
-  return llvm::join(features, ",");
+// Features that change the code of a kernel; others of the host (system instructions, say) would only bind
+// the artifact to a machine for nothing.
+constexpr llvm::StringLiteral kKernelFeatures[] = {
+    "sse3",     "ssse3",    "sse4.1",     "sse4.2",     "popcnt", "avx",     "avx2",     "fma",
+    "f16c",     "bmi",      "bmi2",       "lzcnt",      "movbe",  "avx512f", "avx512bw", "avx512cd",
+    "avx512dq", "avx512vl", "avx512vnni", "avx512bf16", "neon",   "dotprod", "fullfp16", "lse"};
+
+/// "avx2,fma" → "+avx2,+fma"
+std::string enabled(llvm::StringRef names) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  names.split(parts, ',', -1, /*KeepEmpty=*/false);
+  std::string features;
+  for (llvm::StringRef part : parts)
+    features += (features.empty() ? "+" : ",+") + part.str();
+  return features;
 }
 
 void initialiseTargets() {
@@ -50,11 +59,13 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const CpuTarg
   llvm::TargetOptions options;
   // Sums and products stay as written: an fma is an fma in the IR already.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
-      triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(
+      found->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                 std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-llvm::Expected<std::string> emitFile(llvm::Module &module, const CpuTarget &target, llvm::CodeGenFileType type) {
+llvm::Expected<std::string> emitFile(llvm::Module &module, const CpuTarget &target,
+                                     llvm::CodeGenFileType type) {
   auto machine = createMachine(target);
   if (!machine)
     return machine.takeError();
@@ -71,8 +82,8 @@ llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   std::string objectPath = object.str(), outputPath = output.str();
-  const char *arguments[] = {"ld.lld", "-shared", "-z", "defs", "--build-id=none", "-o", outputPath.c_str(),
-                             objectPath.c_str()};
+  const char *arguments[] = {"ld.lld",           "-shared",         "-z", "defs", "--build-id=none", "-o",
+                             outputPath.c_str(), objectPath.c_str()};
   lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return makeError("linking the kernels failed: " + messages);
@@ -80,6 +91,15 @@ llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
 }
 
 } // namespace
+
+std::string nativeTarget() {
+  const llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  std::string names;
+  for (llvm::StringRef feature : kKernelFeatures)
+    if (host.lookup(feature))
+      names += (names.empty() ? "" : ",") + feature.str();
+  return "cpu:native(" + names + ")";
+}
 
 llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef target) {
   constexpr llvm::StringLiteral x86 = "x86_64-unknown-linux-gnu", arm = "aarch64-unknown-linux-gnu";
@@ -90,7 +110,11 @@ llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef target) {
   if (target == "cpu:aarch64")
     return CpuTarget{arm.str(), "generic", "+neon"};
   if (target == "cpu:native")
-    return CpuTarget{llvm::sys::getDefaultTargetTriple(), llvm::sys::getHostCPUName().str(), hostFeatures()};
+    return parseCpuTarget(nativeTarget());
+  if (target.consume_front("cpu:native(") && target.consume_back(")")) {
+    llvm::Triple host(llvm::sys::getDefaultTargetTriple());
+    return CpuTarget{host.str(), host.isX86() ? "x86-64" : "generic", enabled(target)};
+  }
   return makeError("there is no target '" + target +
                    "'; there are cpu (= cpu:x86-64-v3), cpu:x86-64-v4, cpu:native, cpu:aarch64");
 }

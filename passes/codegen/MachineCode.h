@@ -15,7 +15,12 @@ struct CpuTarget {
   std::string features; // "" or the host's list
 };
 
-/// "cpu", "cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:native", "cpu:aarch64". Errors name the targets there are.
+/// What "cpu:native" means on this machine: "cpu:native(avx2,fma,..)". The features are part of the name, so that a
+/// loader can tell whether another machine has them, and a dump compiles to the same code everywhere.
+std::string nativeTarget();
+
+/// "cpu", "cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:native", "cpu:native(FEATURES)", "cpu:aarch64". Errors name the targets
+/// there are.
 llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef target);
 
 /// Sets triple, layout and function attributes, and runs LLVM's optimiser. Loops are already vectors: the loop and SLP
