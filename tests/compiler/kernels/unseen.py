@@ -6,7 +6,7 @@ import numpy as np
 
 from kernel_abi import Kernels, bf16, widen
 
-kernels = Kernels(sys.argv[1], pathlib.Path(__file__).with_name("unseen.mlir"))
+kernels = Kernels(sys.argv[1], pathlib.Path(__file__).with_name("Inputs") / "unseen.mlir")
 random = np.random.default_rng(7)
 failures = 0
 

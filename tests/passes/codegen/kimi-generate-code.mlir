@@ -12,7 +12,7 @@
 // The kernel keeps its signature and its grid; its body is machine code now.
 // IR: kimi.code = "{{[0-9a-f]+}}.so"
 // IR: kernel.func private @linear_swiglu_round_64x32
-// IR-SAME: kernel.grid = [#kernel.extent<tokens * 1 by 32>, #kernel.extent<one * 4 by 4>]
+// IR-SAME: kernel.grid = [#kernel.extent<tokens * 1 by 32>]
 // IR-NOT: linalg
 
 // V3-LABEL: linear_swiglu_round_64x32:

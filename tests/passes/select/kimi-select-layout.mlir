@@ -1,8 +1,8 @@
 // RUN: kimi-opt %s --kimi-fuse --kimi-select-layout --split-input-file | FileCheck %s
 
 // 32 columns make two panels; 12 columns make none, so that weight stays as it is.
-// CHECK: kimi.weight @w {{.*}} layout <panel, 16>
-// CHECK: kimi.weight @odd {{.*}} layout <row_major, 1>
+// CHECK: kimi.weight @w {{.*}} layout #kernel.layout<panel, 16>
+// CHECK: kimi.weight @odd {{.*}} layout #kernel.layout<row_major, 1>
 kimi.weight @w : tensor<32x8xbf16> from "w"
 kimi.weight @odd : tensor<12x8xbf16> from "odd"
 
@@ -23,7 +23,7 @@ func.func private @f(%h: tensor<?x8xbf16>) -> (tensor<?x32xbf16>, tensor<?x12xf3
 // -----
 
 // A weight that is also looked up row by row cannot be cut into panels for its product.
-// CHECK: kimi.weight @tied {{.*}} layout <row_major, 1>
+// CHECK: kimi.weight @tied {{.*}} layout #kernel.layout<row_major, 1>
 kimi.weight @tied : tensor<32x8xbf16> from "tied"
 func.func private @head(%ids: tensor<?xi32>) -> tensor<?x32xf32> {
   %w = kimi.load_weight @tied : tensor<32x8xbf16>
