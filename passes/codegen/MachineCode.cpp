@@ -179,7 +179,7 @@ llvm::Expected<std::string> emitSharedObject(llvm::Module &module, const CpuTarg
     }
   }
   if (llvm::Error failed = link(objectPath, sharedPath))
-    return std::move(failed);
+    return failed;
   auto buffer = llvm::MemoryBuffer::getFile(sharedPath);
   if (!buffer)
     return makeError("reading the linked kernels failed: " + buffer.getError().message());
