@@ -12,7 +12,9 @@ static constexpr uint64_t kMaxPlanBytes = uint64_t(1) << 31; // where FlatBuffer
 
 static llvm::Error mismatch(const std::string &directory, const FileRecord &wanted, const FileRecord &found) {
   return import_::makeError(directory + "/" + wanted.path + " was read back with hash " + found.hash +
-                            " but written with " + wanted.hash + ": the disk or its file system is damaged");
+                            " but written with " + wanted.hash +
+                            ": the disk is damaged, or the earlier artifact it was taken from: remove that and "
+                            "compile again");
 }
 
 static llvm::Expected<std::vector<FileRecord>> parsePlanFiles(const std::string &directory, const FileRecord &plan) {

@@ -1,0 +1,208 @@
+// Weights of small checkpoints, packed; the expected bytes are written out by hand.
+#include "compiler/emit/WeightStore.h"
+#include "tests/compiler/emit/ScratchFolder.h"
+
+#include "mlir/Parser/Parser.h"
+
+#include <cstring>
+#include <filesystem>
+#include <gmock/gmock.h>
+
+using namespace kimi;
+using kimi::test::ScratchFolder;
+
+namespace {
+
+struct Tensor {
+  std::string name, type, shape;
+  std::string bytes;
+};
+
+/// `count` 16-bit values: first, first + 1, ..
+std::string values(uint16_t first, size_t count) {
+  std::string bytes;
+  for (size_t i = 0; i < count; ++i) {
+    const auto value = static_cast<uint16_t>(first + i);
+    bytes.append(reinterpret_cast<const char *>(&value), 2);
+  }
+  return bytes;
+}
+
+std::string safetensors(const std::vector<Tensor> &tensors) {
+  std::string header = "{", data;
+  for (const Tensor &tensor : tensors) {
+    header += (header.size() > 1 ? ",\"" : "\"") + tensor.name + "\":{\"dtype\":\"" + tensor.type + "\",\"shape\":" +
+              tensor.shape + ",\"data_offsets\":[" + std::to_string(data.size()) + "," +
+              std::to_string(data.size() + tensor.bytes.size()) + "]}";
+    data += tensor.bytes;
+  }
+  header += "}";
+  uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char *>(&length), 8) + header + data;
+}
+
+class WeightStoreTest : public testing::Test {
+protected:
+  WeightStoreTest() { context.loadDialect<plan::PlanDialect>(); }
+
+  /// Packs `weights` (plan.weight operations) from `tensors` into `folder`/out. The error's text, or "".
+  std::string pack(const std::vector<Tensor> &tensors, const std::string &weights, const std::string &out = "out",
+                   unsigned threads = 2) {
+    folder.write("model/model.safetensors", safetensors(tensors));
+    std::filesystem::create_directories(folder.path(out + "/weights"));
+    auto module = mlir::parseSourceString<mlir::ModuleOp>("module {\n" + weights + "\n}", &context);
+    EXPECT_TRUE(bool(module));
+    llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(folder.path("model"));
+    if (!checkpoint)
+      return llvm::toString(checkpoint.takeError());
+    llvm::Expected<emit::PackedWeights> result =
+        emit::packWeights(*module, *checkpoint, folder.path(out), earlier, threads);
+    if (!result)
+      return llvm::toString(result.takeError());
+    packed = std::move(*result);
+    return "";
+  }
+
+  /// What was packed for layer number `index` of `weight`, without the padding.
+  std::string bytesOf(const std::string &weight, size_t index, size_t bytes) {
+    const emit::FileRecord &record = packed.files[packed.slices[weight][index]];
+    const std::string all = folder.read("out/" + record.path);
+    EXPECT_EQ(all.size() % 4096, 0u);
+    EXPECT_EQ(all.size(), record.bytes);
+    EXPECT_EQ(emit::hashOf(all), record.hash);
+    return all.substr(0, bytes);
+  }
+
+  ScratchFolder folder;
+  mlir::MLIRContext context;
+  emit::EarlierFiles earlier;
+  emit::PackedWeights packed;
+};
+
+TEST_F(WeightStoreTest, RowMajorIsACopy) {
+  ASSERT_EQ(pack({{"a", "BF16", "[3,5]", values(1, 15)}},
+                 "plan.weight @a : tensor<3x5xbf16> packs tensor<3x5xbf16> layout <row_major, 1> from \"a\""),
+            "");
+  EXPECT_EQ(bytesOf("a", 0, 30), values(1, 15));
+}
+
+TEST_F(WeightStoreTest, PanelsHoldSixteenRowsSideBySide) {
+  ASSERT_EQ(pack({{"a", "BF16", "[32,3]", values(0, 96)}},
+                 "plan.weight @a : tensor<2x3x16xbf16> packs tensor<32x3xbf16> layout <panel, 16> from \"a\""),
+            "");
+  std::string expected;
+  for (int panel = 0; panel < 2; ++panel)
+    for (int k = 0; k < 3; ++k)
+      for (int n = 0; n < 16; ++n)
+        expected += values(static_cast<uint16_t>((panel * 16 + n) * 3 + k), 1);
+  EXPECT_EQ(bytesOf("a", 0, expected.size()), expected);
+}
+
+TEST_F(WeightStoreTest, ExpertsAreStackedLayerByLayer) {
+  std::vector<Tensor> tensors;
+  for (int layer = 1; layer < 3; ++layer)
+    for (int expert = 0; expert < 2; ++expert)
+      tensors.push_back({"l." + std::to_string(layer) + ".e." + std::to_string(expert), "BF16", "[2,2]",
+                         values(static_cast<uint16_t>(layer * 100 + expert * 10), 4)});
+  ASSERT_EQ(pack(tensors, "plan.weight @a : tensor<2x2x2xbf16> packs tensor<2x2x2xbf16> layout <row_major, 1> "
+                          "from \"l.{layer}.e.{expert}\" layers 1 count 2 experts 2"),
+            "");
+  ASSERT_EQ(packed.slices["a"].size(), 2u);
+  EXPECT_EQ(bytesOf("a", 0, 16), values(100, 4) + values(110, 4));
+  EXPECT_EQ(bytesOf("a", 1, 16), values(200, 4) + values(210, 4));
+}
+
+// kv_b_proj: per head, 2 key rows, then 1 value row, of 2 columns.
+TEST_F(WeightStoreTest, RowsTakePartOfEveryGroup) {
+  ASSERT_EQ(pack({{"kv", "BF16", "[6,2]", values(0, 12)}},
+                 "plan.weight @key : tensor<2x2x2xbf16> packs tensor<2x2x2xbf16> layout <row_major, 1> from \"kv\" "
+                 "rows <groups = 2, of = 3, 0 to 2>\n"
+                 "plan.weight @value : tensor<2x1x2xbf16> packs tensor<2x1x2xbf16> layout <row_major, 1> from \"kv\" "
+                 "rows <groups = 2, of = 3, 2 to 3>"),
+            "");
+  EXPECT_EQ(bytesOf("key", 0, 16), values(0, 4) + values(6, 4));
+  EXPECT_EQ(bytesOf("value", 0, 8), values(4, 2) + values(10, 2));
+}
+
+TEST_F(WeightStoreTest, WideningIsExact) {
+  // bf16 1.0, -2.0; f16 1.0, its smallest subnormal.
+  ASSERT_EQ(pack({{"b", "BF16", "[2]", std::string("\x80\x3f\x00\xc0", 4)},
+                  {"h", "F16", "[2]", std::string("\x00\x3c\x01\x00", 4)}},
+                 "plan.weight @b : tensor<2xf32> packs tensor<2xf32> layout <row_major, 1> from \"b\"\n"
+                 "plan.weight @h : tensor<2xf32> packs tensor<2xf32> layout <row_major, 1> from \"h\""),
+            "");
+  float found[2];
+  std::memcpy(found, bytesOf("b", 0, 8).data(), 8);
+  EXPECT_THAT(found, testing::ElementsAre(1.0f, -2.0f));
+  std::memcpy(found, bytesOf("h", 0, 8).data(), 8);
+  EXPECT_THAT(found, testing::ElementsAre(1.0f, 0x1p-24f));
+}
+
+// Larger than one piece of the stream, and not a multiple of it.
+TEST_F(WeightStoreTest, LargeWeightsAreStreamed) {
+  const int rows = 1600, columns = 2000;
+  const std::string bytes = values(7, size_t(rows) * columns);
+  ASSERT_EQ(pack({{"a", "BF16", "[1600,2000]", bytes}},
+                 "plan.weight @a : tensor<100x2000x16xbf16> packs tensor<1600x2000xbf16> layout <panel, 16> from \"a\""),
+            "");
+  const std::string found = bytesOf("a", 0, bytes.size());
+  for (int row : {0, 15, 16, 1039, 1599})
+    for (int column : {0, 1, 1999})
+      EXPECT_EQ(found.substr(((size_t(row / 16) * columns + column) * 16 + row % 16) * 2, 2),
+                bytes.substr((size_t(row) * columns + column) * 2, 2))
+          << row << ", " << column;
+}
+
+TEST_F(WeightStoreTest, EqualWeightsAreOneFile) {
+  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}},
+                 "plan.weight @a : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\"\n"
+                 "plan.weight @tied : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\""),
+            "");
+  EXPECT_EQ(packed.files.size(), 1u);
+  EXPECT_EQ(packed.slices["a"], packed.slices["tied"]);
+}
+
+TEST_F(WeightStoreTest, NamesDependOnBytesTypeAndLayout) {
+  const std::string rowMajor =
+      "plan.weight @a : tensor<16x4xbf16> packs tensor<16x4xbf16> layout <row_major, 1> from \"a\"";
+  const std::string panels =
+      "plan.weight @a : tensor<1x4x16xbf16> packs tensor<16x4xbf16> layout <panel, 16> from \"a\"";
+  auto nameOf = [&](uint16_t first, const std::string &weight, unsigned threads) {
+    EXPECT_EQ(pack({{"a", "BF16", "[16,4]", values(first, 64)}}, weight, "out", threads), "");
+    return packed.files[0].path;
+  };
+  const std::string name = nameOf(1, rowMajor, 1);
+  EXPECT_EQ(nameOf(1, rowMajor, 2), name);
+  EXPECT_NE(nameOf(2, rowMajor, 1), name);
+  EXPECT_NE(nameOf(1, panels, 1), name);
+}
+
+TEST_F(WeightStoreTest, WhatAnEarlierArtifactHasIsNotWrittenAgain) {
+  const std::string weights = "plan.weight @a : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\"\n"
+                              "plan.weight @b : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"b\"";
+  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(9, 4)}}, weights, "first"), "");
+  EXPECT_EQ(packed.reused, 0u);
+  earlier.directory = folder.path("first");
+  for (const emit::FileRecord &file : packed.files)
+    earlier.files[file.path] = file;
+  const std::string kept = packed.files[packed.slices["a"][0]].path;
+  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(99, 4)}}, weights), "");
+  EXPECT_EQ(packed.reused, 1u);
+  EXPECT_TRUE(std::filesystem::equivalent(folder.path("first/" + kept), folder.path("out/" + kept)));
+  EXPECT_EQ(bytesOf("b", 0, 8), values(99, 4));
+}
+
+TEST_F(WeightStoreTest, ErrorsNameTensorAndWeight) {
+  const std::string weight = "plan.weight @a : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\"";
+  EXPECT_EQ(pack({{"b", "BF16", "[4]", values(1, 4)}}, weight),
+            "the checkpoint has no tensor \"a\" for weight a: was the dump made from another checkpoint?");
+  EXPECT_EQ(pack({{"a", "BF16", "[2,2]", values(1, 4)}}, weight), "tensor \"a\" is [2, 2] but weight a needs [4]");
+  EXPECT_EQ(pack({{"a", "F32", "[4]", values(1, 8)}}, weight),
+            "tensor \"a\" is F32 but weight a is bf16: that conversion would lose bits");
+  EXPECT_EQ(pack({{"e.0", "BF16", "[4]", values(1, 4)}, {"e.1", "F16", "[4]", values(1, 4)}},
+                 "plan.weight @a : tensor<2x4xf32> packs tensor<2x4xf32> layout <row_major, 1> from \"e.{expert}\" "
+                 "experts 2"),
+            "tensor \"e.1\" is F16 but others of weight a are BF16");
+}
+
+} // namespace
