@@ -143,6 +143,9 @@ private:
 
   LogicalResult enter(func::CallOp call) {
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+    if (callee.isExternal() || callee.getNumArguments() == 0 || callee.getNumResults() != 1)
+      return call.emitError() << "'" << call.getCallee() << "' has " << callee.getNumArguments() << " arguments and "
+                              << callee.getNumResults() << " results: run kimi-assign-buffers first";
     Value argument = callee.getArgument(0), returned = callee.getBody().front().getTerminator()->getOperand(0);
     if (rangeOf(argument) != rangeOf(call.getOperand(0)) || rangeOf(returned) != rangeOf(call.getResult(0)))
       return call.emitError() << "'" << call.getCallee() << "' takes " << rangeOf(argument) << " and returns "

@@ -223,3 +223,17 @@ module @not_assigned {
     return
   }
 }
+
+// -----
+
+module @no_layer {
+  func.func private @layer() {
+    return
+  }
+  func.func @decode_4() attributes {kimi.entry = #kimi.entry<decode, tokens = 4, sequences = 4, rows = 4>, plan.arena_bytes = 1024 : i64,
+      plan.capacity = #plan.capacity<tokens = 4, sequences = 4, logit_rows = 4, table_blocks = 2, bias_entries = 0, penalty_entries = 0>} {
+    // expected-error @+1 {{'layer' has 0 arguments and 0 results: run kimi-assign-buffers first}}
+    call @layer() : () -> ()
+    return
+  }
+}
