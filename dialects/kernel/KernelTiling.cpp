@@ -38,6 +38,14 @@ Value sliceDim(OpBuilder &builder, Location loc, Value source, int64_t dim, OpFo
   return sliceOf(builder, loc, source, offsets, sizes, slices);
 }
 
+/// The loops of these operations are the dimensions of their result: a tile of one is a tile of the other.
+LogicalResult sameTile(ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+                       SmallVectorImpl<OpFoldResult> &otherOffsets, SmallVectorImpl<OpFoldResult> &otherSizes) {
+  otherOffsets.assign(offsets.begin(), offsets.end());
+  otherSizes.assign(sizes.begin(), sizes.end());
+  return success();
+}
+
 } // namespace
 
 //===- grouped_matmul: dimensions (row, column) or (row, panel, lane) -----------------------------------------===//
@@ -69,9 +77,7 @@ LogicalResult GroupedMatmulOp::getResultTilePosition(OpBuilder &, unsigned, Arra
                                                      ArrayRef<OpFoldResult> sizes,
                                                      SmallVector<OpFoldResult> &resultOffsets,
                                                      SmallVector<OpFoldResult> &resultSizes) {
-  resultOffsets.assign(offsets.begin(), offsets.end());
-  resultSizes.assign(sizes.begin(), sizes.end());
-  return success();
+  return sameTile(offsets, sizes, resultOffsets, resultSizes);
 }
 
 LogicalResult GroupedMatmulOp::getIterationDomainTileFromResultTile(OpBuilder &builder, unsigned number,
@@ -79,9 +85,7 @@ LogicalResult GroupedMatmulOp::getIterationDomainTileFromResultTile(OpBuilder &b
                                                                     ArrayRef<OpFoldResult> sizes,
                                                                     SmallVectorImpl<OpFoldResult> &domainOffsets,
                                                                     SmallVectorImpl<OpFoldResult> &domainSizes) {
-  domainOffsets.assign(offsets.begin(), offsets.end());
-  domainSizes.assign(sizes.begin(), sizes.end());
-  return success();
+  return sameTile(offsets, sizes, domainOffsets, domainSizes);
 }
 
 FailureOr<TilingResult> GroupedMatmulOp::generateResultTileValue(OpBuilder &builder, unsigned,
@@ -114,9 +118,7 @@ LogicalResult GroupTopKOp::getResultTilePosition(OpBuilder &, unsigned, ArrayRef
                                                  ArrayRef<OpFoldResult> sizes,
                                                  SmallVector<OpFoldResult> &resultOffsets,
                                                  SmallVector<OpFoldResult> &resultSizes) {
-  resultOffsets.assign(offsets.begin(), offsets.end());
-  resultSizes.assign(sizes.begin(), sizes.end());
-  return success();
+  return sameTile(offsets, sizes, resultOffsets, resultSizes);
 }
 
 LogicalResult GroupTopKOp::getIterationDomainTileFromResultTile(OpBuilder &builder, unsigned number,
@@ -124,9 +126,7 @@ LogicalResult GroupTopKOp::getIterationDomainTileFromResultTile(OpBuilder &build
                                                                 ArrayRef<OpFoldResult> sizes,
                                                                 SmallVectorImpl<OpFoldResult> &domainOffsets,
                                                                 SmallVectorImpl<OpFoldResult> &domainSizes) {
-  domainOffsets.assign(offsets.begin(), offsets.end());
-  domainSizes.assign(sizes.begin(), sizes.end());
-  return success();
+  return sameTile(offsets, sizes, domainOffsets, domainSizes);
 }
 
 FailureOr<TilingResult> GroupTopKOp::generateResultTileValue(OpBuilder &builder, unsigned,
