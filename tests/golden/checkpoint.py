@@ -115,6 +115,11 @@ def write_weights(folder, tensors, latent, seed, shards, is_plain):
 def write_tokenizer(folder, layout, num_ranks, max_length):
     ranks = (FAMILIES / "tiktoken.model").read_text().splitlines(keepends=True)[:num_ranks]
     (folder / "tiktoken.model").write_text("".join(ranks))
+    write_tokenizer_config(folder, layout, num_ranks, max_length)
+
+
+def write_tokenizer_config(folder, layout, num_ranks, max_length):
+    """Names of the special tokens at K2's offsets, and the chat template."""
     chat = (FAMILIES / f"chat-template-{layout}.jinja").read_text()
     text = (FAMILIES / f"tokenizer_config-{layout}.json.in").read_text()
     text = text.replace("@CHAT_TEMPLATE@", chat.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
