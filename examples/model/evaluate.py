@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 import chat
@@ -38,12 +39,14 @@ def layout_of(folder):
     return "thinking" if "<think>" in settings["chat_template"] else "0905"
 
 
-def ask_reference(checkpoint, tokenizer, prompts, device):
-    """[(token, lead)] for each prompt."""
+def ask_reference(checkpoint, tokenizer, prompts, guesses, device):
+    """[(token, lead)] for each prompt; `guesses`, where there are any, only save time."""
     import reference  # torch is needed here only
     with tempfile.TemporaryDirectory() as folder:
         dequantise.dequantise(checkpoint, pathlib.Path(folder), "f32")
         model = reference.load(folder, device=device)
+    if guesses:
+        return reference.confirm(model, prompts, guesses, tokenizer.end, LIMIT)
     return reference.generate_all(model, prompts, tokenizer.end, LIMIT)
 
 
@@ -51,21 +54,20 @@ class Server:
     """kimi-serve on an artifact, for as long as the `with` block runs."""
 
     def __init__(self, program, artifact):
-        self.process = subprocess.Popen([program, artifact, "--host", "127.0.0.1", "--port", "0"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log")
+        self.process = subprocess.Popen([program, artifact, "--host", "127.0.0.1", "--port", "0"], stdout=self.log, stderr=subprocess.STDOUT)
 
     def __enter__(self):
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if found := re.search(r"listening on (http://\S+)", line):
+        while self.process.poll() is None:
+            if found := re.search(r"listening on (http://\S+)", pathlib.Path(self.log.name).read_text()):
                 self.url = found[1]
                 return self
-        sys.exit("kimi-serve did not start:\n" + "".join(lines))
+            time.sleep(0.05)
+        sys.exit("kimi-serve did not start:\n" + pathlib.Path(self.log.name).read_text())
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.communicate()
+        self.process.wait()
 
     def post(self, path, body):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
@@ -73,32 +75,19 @@ class Server:
             return json.load(reply)
 
     def answer(self, item, prompt):
-        """The text of the answer, control tokens spelt; the server must have rendered `prompt` itself."""
+        """The ids of the answer; the server must have rendered `prompt` itself."""
         chat_request = {"messages": item["messages"]} | ({"tools": item["tools"]} if "tools" in item else {})
         rendered = self.post("/v1/chat/completions/render", chat_request)
         ids = rendered.get("ids", rendered.get("prompt_token_ids"))
         if ids != prompt:
             sys.exit(f"the server renders other ids than examples/model/chat.py for {chat_request}:\n{ids}\n{prompt}")
-        reply = self.post("/v1/completions", {"prompt": prompt, "max_tokens": LIMIT, "temperature": 0})
-        return reply["choices"][0]["text"]
+        reply = self.post("/v1/completions", {"prompt": prompt, "max_tokens": LIMIT, "temperature": 0, "return_token_ids": True})
+        return reply["choices"][0]["token_ids"]
 
 
 def ask_artifact(program, artifact, items, prompts):
     with Server(program, artifact) as server, concurrent.futures.ThreadPoolExecutor(8) as pool:
         return list(pool.map(server.answer, items, prompts))
-
-
-def plain(text):
-    return text.removesuffix("<|im_end|>")
-
-
-def parting(tokenizer, answer, ours):
-    """(index, lead) of the first token of the reference that ours does not begin with."""
-    for i in range(len(answer)):
-        said = plain(tokenizer.decode([token for token, _ in answer[: i + 1]]))
-        if not ours.startswith(said) or (i == len(answer) - 1 and ours != said):
-            return i, answer[i][1]
-    return len(answer), answer[-1][1]
 
 
 def table(items, columns):
@@ -132,31 +121,34 @@ def main():
     items, tokenizer = read_items(args.items), chat.Tokenizer(args.checkpoint / "tiktoken.model")
     layout = layout_of(args.checkpoint)
     prompts = [chat.render(tokenizer, layout, item["messages"], item.get("tools"), for_answer=True)[0] for item in items]
-    answers = ask_reference(args.checkpoint, tokenizer, prompts, args.device)
+    ours = ask_artifact(args.bin / "kimi-serve", args.artifact, items, prompts) if args.artifact else None
+    answers = ask_reference(args.checkpoint, tokenizer, prompts, ours, args.device)
     texts = [tokenizer.decode([token for token, _ in answer]) for answer in answers]
     columns = grade_all(items, texts, "reference")
-    if args.artifact:
-        ours = ask_artifact(args.bin / "kimi-serve", args.artifact, items, prompts)
-        columns |= grade_all(items, ours, "ours")
-        columns["same answer"] = [plain(text) == mine for text, mine in zip(texts, ours)]
+    if ours:
+        columns |= grade_all(items, [tokenizer.decode(ids) for ids in ours], "ours")
+        columns["same answer"] = [[token for token, _ in answer] == ids for answer, ids in zip(answers, ours)]
     table(items, columns)
     shown = collections.Counter()
     for item, text, right in zip(items, texts, columns["reference"]):
         if not right and shown[item["skill"]] < args.wrong:
             shown[item["skill"]] += 1
             print(f"wrong {item['skill']}: {item['messages'][-1]['content']!r} -> {text!r}, wanted {item['want']}")
-    if args.artifact:
-        report_differences(tokenizer, items, answers, texts, ours)
+    if ours:
+        sys.exit(report_differences(tokenizer, items, answers, ours))
 
 
-def report_differences(tokenizer, items, answers, texts, ours):
-    different = [i for i in range(len(items)) if plain(texts[i]) != ours[i]]
+def report_differences(tokenizer, items, answers, ours):
+    """Whether too many differ: one in a hundred may."""
+    pairs = [([token for token, _ in answer], ids) for answer, ids in zip(answers, ours)]
+    different = [i for i, (theirs, mine) in enumerate(pairs) if theirs != mine]
     print(f"{len(items) - len(different)} of {len(items)} answers are the same")
     for i in different:
-        index, lead = parting(tokenizer, answers[i], ours[i])
-        print(f"differs in {items[i]['skill']} at token {index}, where the reference leads by {lead:.4f}: "
-              f"{plain(texts[i])!r} and {ours[i]!r}")
-    sys.exit(len(different) > len(items) // 100)
+        theirs, mine = pairs[i]
+        at = next((k for k, (a, b) in enumerate(zip(theirs, mine)) if a != b), min(len(theirs), len(mine)))
+        print(f"differs in {items[i]['skill']} at token {at}, where the reference leads by {answers[i][at][1]:.4f}: "
+              f"{tokenizer.decode(theirs)!r} and {tokenizer.decode(mine)!r}")
+    return len(different) > len(items) // 100
 
 
 if __name__ == "__main__":

@@ -40,6 +40,38 @@ def generate(model, prompts, end, limit):
     return answers
 
 
+@torch.no_grad()
+def confirm(model, prompts, guesses, end, limit, together=16):
+    """What generate would answer, quickly where `guesses` (ids) are that: one forward pass reads prompt and guess, and
+    only from the first token on that the reference would not have chosen does it generate itself."""
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]) + len(guesses[i]))
+    answers = [None] * len(prompts)
+    for begin in range(0, len(order), together):
+        group = order[begin : begin + together]
+        rows = [prompts[i] + guesses[i] for i in group]
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=model.device)  # causal: padding is not seen
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+        for row, i in enumerate(group):
+            first = len(prompts[i]) - 1
+            top = model.lm_head(hidden[row, first : first + len(guesses[i])]).float().topk(2)
+            answers[i] = agreed(guesses[i], top.indices[:, 0].tolist(), (top.values[:, 0] - top.values[:, 1]).tolist())
+            if not is_complete(answers[i], end, limit):
+                begun = [token for token, _ in answers[i]]
+                answers[i] += generate(model, [prompts[i] + begun], end, limit - len(begun))[0]
+    return answers
+
+
+def agreed(guess, chosen, leads):
+    """[(token, lead)] of the guess as far as the reference chooses the same, and its own first other choice."""
+    count = next((i for i, (g, c) in enumerate(zip(guess, chosen)) if g != c), len(guess))
+    return list(zip(chosen, leads))[: count + 1]
+
+
+def is_complete(answer, end, limit):
+    return len(answer) == limit or (answer and answer[-1][0] == end)
+
+
 def generate_all(model, prompts, end, limit, together=64):
     """As generate, in groups of similar length."""
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
