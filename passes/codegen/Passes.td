@@ -59,10 +59,10 @@ def WriteStructuredLoops : Pass<"kimi-write-structured-loops", "::mlir::func::Fu
 }
 
 def ExpandMath : Pass<"kimi-expand-math", "::mlir::func::FuncOp"> {
-  let summary = "Write bf16 conversions and transcendental functions as plain arithmetic";
+  let summary = "Write conversions of small floats and transcendental functions as plain arithmetic";
   let description = [{
     A kernel object calls no library: exp, log and their like become polynomials (upstream's), bf16 to and from f32
-    becomes shifts with rounding to nearest even.
+    becomes shifts with rounding to nearest even, f8E4M3FN to f32 becomes shifts, a conversion from f16, and a factor.
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
 }
