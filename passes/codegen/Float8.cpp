@@ -24,7 +24,8 @@ Value constant(PatternRewriter &rewriter, Location loc, Type type, TypedAttr val
   return arith::ConstantOp::create(rewriter, loc, value);
 }
 
-/// s eeee mmm → s 0eeee mmm0000000, read as f16, times 256. Every finite code is exact.
+/// s eeee mmm → s 0eeee mmm0000000, read as f16, times 256: the sign-extended byte, shifted by 7, without bit 14. Every finite
+/// code is exact.
 struct WidenFloat8 : OpRewritePattern<arith::ExtFOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::ExtFOp op, PatternRewriter &rewriter) const override {
@@ -37,9 +38,9 @@ struct WidenFloat8 : OpRewritePattern<arith::ExtFOp> {
       return constant(rewriter, loc, i16, rewriter.getI16IntegerAttr(static_cast<int16_t>(value)));
     };
     Value byte = arith::BitcastOp::create(rewriter, loc, withElement(from, rewriter.getI8Type()), op.getIn());
-    Value high = arith::ShLIOp::create(rewriter, loc, arith::ExtUIOp::create(rewriter, loc, i16, byte), number(8));
-    Value spread = arith::ShRSIOp::create(rewriter, loc, high, number(1));
-    Value bits = arith::AndIOp::create(rewriter, loc, spread, number(0xBFFF));
+    Value extended = arith::ExtSIOp::create(rewriter, loc, i16, byte);
+    Value shifted = arith::ShLIOp::create(rewriter, loc, extended, number(7));
+    Value bits = arith::AndIOp::create(rewriter, loc, shifted, number(0xBFFF));
     Value half = arith::BitcastOp::create(rewriter, loc, withElement(from, rewriter.getF16Type()), bits);
     Value value = arith::ExtFOp::create(rewriter, loc, to, half);
     Value factor = constant(rewriter, loc, to, rewriter.getF32FloatAttr(kBiasFactor));
@@ -48,7 +49,7 @@ struct WidenFloat8 : OpRewritePattern<arith::ExtFOp> {
   }
 };
 
-/// (half * 256) * scale → half * (scale * 256): one product less in the inner loop. Both are the same number, since half *
+/// (half * 256) * scale → half * (scale * 256): it leaves the inner loop. Both are the same number, since half *
 /// 256 is exact and scales are below 2^119 (the packer's bound), so that scale * 256 is exact too.
 struct MoveFactorToScale : OpRewritePattern<arith::MulFOp> {
   using OpRewritePattern::OpRewritePattern;

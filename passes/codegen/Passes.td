@@ -53,7 +53,8 @@ def WriteStructuredLoops : Pass<"kimi-write-structured-loops", "::mlir::func::Fu
   let summary = "Write linalg operations on buffers as loops over vectors";
   let description = [{
     The innermost contiguous output dimension runs in lanes of 16; sums run in one fixed order per output element;
-    blocks of four accumulators stay in registers. Operations without such a dimension become scalar loops.
+    blocks of four accumulators stay in registers. Operations without such a dimension become scalar loops. Terms that
+    share a factor over blocks of the sum (scales of quantised weights) are summed block by block without it.
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
 }

@@ -1,5 +1,6 @@
 #include "passes/codegen/StructuredLoops.h"
 
+#include "passes/codegen/BlockScale.h"
 #include "passes/codegen/LanePlan.h"
 #include "passes/codegen/LoopPositions.h"
 
@@ -34,7 +35,8 @@ class LoopWriter {
 public:
   explicit LoopWriter(linalg::GenericOp op)
       : op(op), b(op), loc(op.getLoc()), plan(planLanes(op)), numLoops(op.getNumLoops()), ivs(numLoops),
-        block(numLoops, 1), staticSizes(op.getStaticLoopRanges()), positions(op) {}
+        block(numLoops, 1), staticSizes(op.getStaticLoopRanges()), positions(op),
+        blockScale(plan.use == LaneUse::Reduction ? std::nullopt : findBlockScale(op)) {}
 
   void run() {
     for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
@@ -188,8 +190,38 @@ private:
       Value last = arith::AddIOp::create(b, loc, first, index(size));
       if (!isWhole)
         last = arith::MinUIOp::create(b, loc, last, end);
-      return reduceBlocks(block, now, depth, width, first, last, sizes.drop_front());
+      auto inner = [&](ValueRange sums) {
+        return reduceBlocks(block, sums, depth, width, first, last, sizes.drop_front());
+      };
+      bool sharesFactor = blockScale && blockScale->loop == loop && blockScale->size == size;
+      return sharesFactor ? scaleBlock(block, now, width, inner) : inner(now);
     });
+  }
+
+  /// now + factor * (the block's own sum from 0, of terms without their factor).
+  SmallVector<Value> scaleBlock(ArrayRef<Point> block, ValueRange now, int64_t width,
+                                function_ref<SmallVector<Value>(ValueRange)> sumOfBlock) {
+    SmallVector<Value> zeros;
+    for (Value sum : now)
+      zeros.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(sum.getType())));
+    isUnscaled = true;
+    SmallVector<Value> sums = sumOfBlock(zeros);
+    isUnscaled = false;
+    loaded.clear();
+    dimIndices.clear();
+    for (auto [number, point] : llvm::enumerate(block)) {
+      IRMapping mapping;
+      mapping.map(op.getMatchingBlockArgument(blockScale->operand), loadInput(*blockScale->operand, point, width));
+      for (Operation *inner : blockScale->factorOps)
+        cloneElementwise(*inner, mapping, width);
+      Value factor = mapping.lookupOrDefault(blockScale->factor);
+      if (isa<VectorType>(sums[number].getType()))
+        factor = spread(factor, width);
+      sums[number] = math::FmaOp::create(b, loc, sums[number], factor, now[number]);
+    }
+    loaded.clear();
+    dimIndices.clear();
+    return sums;
   }
 
   SmallVector<Value> unroll(unsigned loop, Value first, int64_t size, ValueRange carried,
@@ -333,13 +365,14 @@ private:
   SmallVector<Value> evaluate(const Point &point, ArrayRef<Value> accumulators, int64_t width) {
     IRMapping mapping;
     for (OpOperand *input : op.getDpsInputOperands())
-      if (BlockArgument argument = op.getMatchingBlockArgument(input); !argument.use_empty())
+      if (BlockArgument argument = op.getMatchingBlockArgument(input); !argument.use_empty() && !isLeftOut(input))
         mapping.map(argument, loadInput(*input, point, width));
     for (auto [argument, value] : llvm::zip(op.getRegionOutputArgs(), accumulators))
       if (value)
         mapping.map(argument, value);
     for (Operation &inner : op.getBody()->without_terminator())
-      evaluateOp(inner, point, mapping, width);
+      if (!isUnscaled || !blockScale->makesFactor(&inner))
+        evaluateOp(inner, point, mapping, width);
     SmallVector<Value> results;
     for (auto [number, value] : llvm::enumerate(op.getBody()->getTerminator()->getOperands())) {
       Value result = mapping.lookupOrDefault(value);
@@ -349,7 +382,11 @@ private:
     return results;
   }
 
+  bool isLeftOut(OpOperand *input) { return isUnscaled && input == blockScale->operand; }
+
   void evaluateOp(Operation &inner, const Point &point, IRMapping &mapping, int64_t width) {
+    if (isUnscaled && &inner == blockScale->product)
+      return mapping.map(inner.getResult(0), mapping.lookupOrDefault(blockScale->unscaled));
     if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
       Value scalar = dimIndex(indexOp.getDim(), point);
       if (width > 1 && indexOp.getDim() == plan.loop) {
@@ -409,6 +446,8 @@ private:
   SmallVector<unsigned> parallels, reductions;
   std::optional<unsigned> rowLoop, columnLoop;
   LoopPositions positions;
+  std::optional<BlockScale> blockScale;
+  bool isUnscaled = false; // inside a block whose factor comes behind its sum
   std::map<std::pair<unsigned, std::vector<int64_t>>, Value> loaded;
   std::map<std::pair<unsigned, int64_t>, Value> dimIndices;
 };

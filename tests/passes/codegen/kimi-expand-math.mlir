@@ -18,8 +18,8 @@ func.func @math(%x: vector<16xf32>) -> vector<16xbf16> {
 // CHECK-DAG: %[[MASK:.*]] = arith.constant dense<-16385> : vector<16xi16>
 // CHECK-DAG: %[[FACTOR:.*]] = arith.constant dense<2.560000e+02> : vector<16xf32>
 // CHECK: arith.bitcast %{{.*}} : vector<16xf8E4M3FN> to vector<16xi8>
+// CHECK: arith.extsi
 // CHECK: arith.shli
-// CHECK: arith.shrsi
 // CHECK: arith.andi %{{.*}}, %[[MASK]]
 // CHECK: %[[HALF:.*]] = arith.extf %{{.*}} : vector<16xf16> to vector<16xf32>
 // CHECK: %[[SCALE:.*]] = arith.mulf %{{.*}}, %[[FACTOR]]

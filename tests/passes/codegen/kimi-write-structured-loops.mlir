@@ -50,16 +50,20 @@ func.func @transpose(%x: memref<32x32xf32>, %y: memref<32x32xf32>) {
 }
 
 // Nibbles with one scale for 32 columns: a loop over groups, in it one over bytes, whose two halves are written out. The
-// order of the sum is the same as without blocks.
+// scale is applied to a group's sum, which begins at 0.
 // CHECK-LABEL: func.func @nibbles
-// CHECK: scf.for %[[GROUP:.*]] = %{{.*}} to %{{.*}} step %c32
-// CHECK: scf.for %[[BYTE:.*]] = %[[GROUP]] to %{{.*}} step %c2{{.*}}
+// CHECK: scf.for %[[GROUP:.*]] = %{{.*}} to %{{.*}} step %c32{{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) ->
+// CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : vector<16xf32>
+// CHECK: %[[PART:.*]] = scf.for %[[BYTE:.*]] = %[[GROUP]] to %{{.*}} step %c2{{.*}} iter_args(%{{.*}} = %[[ZERO]]) ->
 // CHECK: arith.divui %[[BYTE]], %c2
 // CHECK: vector.load {{.*}} vector<16xi8>
+// CHECK-NOT: arith.mulf
+// CHECK-COUNT-2: math.fma
+// CHECK: scf.yield
 // CHECK: arith.divui %[[GROUP]], %c32
-// CHECK: vector.load {{.*}} vector<16xbf16>
-// CHECK: math.fma
-// CHECK: math.fma
+// CHECK: %[[SCALE:.*]] = vector.load {{.*}} vector<16xbf16>
+// CHECK: %[[FACTOR:.*]] = arith.extf %[[SCALE]]
+// CHECK: math.fma %[[PART]], %[[FACTOR]], %[[SUM]]
 func.func @nibbles(%x: memref<1x64xf32>, %c: memref<1x32x16xi8>, %s: memref<1x2x16xbf16>, %y: memref<1x1x16xf32>) {
   linalg.generic {indexing_maps = [affine_map<(t, p, l, k) -> (t, k)>, affine_map<(t, p, l, k) -> (p, k floordiv 2, l)>,
                                    affine_map<(t, p, l, k) -> (p, k floordiv 32, l)>, affine_map<(t, p, l, k) -> (t, p, l)>],
