@@ -98,6 +98,11 @@ const TensorLocation *CheckpointIndex::find(llvm::StringRef name) const {
   return entry == tensors.end() ? nullptr : &entry->second;
 }
 
+llvm::StringRef CheckpointIndex::nameOf(llvm::StringRef name) const {
+  auto entry = tensors.find(name);
+  return entry == tensors.end() ? llvm::StringRef() : entry->getKey();
+}
+
 std::vector<llvm::StringRef> CheckpointIndex::getNames() const {
   std::vector<llvm::StringRef> names(tensors.keys().begin(), tensors.keys().end());
   std::ranges::sort(names);

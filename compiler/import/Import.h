@@ -15,7 +15,7 @@ namespace kimi::import_ {
 
 /// What the command line decides; all of it becomes module attributes.
 struct ImportOptions {
-  std::string numerics = "bf16"; // "bf16" or "f32"
+  std::string numerics = ""; // "f32", "bf16", "w8a16", "w4a16"; empty: what the checkpoint's weights ask for
   std::string target = "cpu:x86-64-v3";
   int64_t mesh = 1;                   // ranks
   std::optional<int64_t> maxContext = std::nullopt; // at most max_position_embeddings, the default
@@ -23,7 +23,8 @@ struct ImportOptions {
   int64_t maxTokens = 512;            // in one step
   std::string prefillAttention = "absorbed"; // or "expanded"
   std::vector<std::string> overrides = {};   // "OP=NAME": becomes kimi.overrides
-  /// Only config.json is read: for looking at a model whose weights are elsewhere. Weights count as bf16.
+  /// Only config.json is read: for looking at a model whose weights are elsewhere. Every weight
+  /// that config.json lets be quantised counts as such.
   bool configOnly = false;
 };
 

@@ -43,10 +43,15 @@ def Kernel_LayoutAttr : Kernel_Attr<"Layout", "layout"> {
   let description = [{
     `row_major`: as in the checkpoint. `panel, 16`: [.., N/16, K, 16], so that 16 neighbouring output columns fill
     the lanes of a vector and K runs sequentially: every output element is summed in one order, in every kernel.
+    Values of 4 bits lie in pairs along K, the even one in the low half of a byte: K / 2 bytes for K values.
     Example: `#kernel.layout<panel, 16>`
   }];
   let parameters = (ins EnumParameter<Kernel_LayoutKind>:$kind, "int64_t":$width);
   let assemblyFormat = "`<` $kind `,` $width `>`";
+  let extraClassDeclaration = [{
+    /// `logical` as it lies in memory; nothing where its columns do not fill whole panels, or its values whole bytes.
+    std::optional<::mlir::RankedTensorType> physicalType(::mlir::RankedTensorType logical) const;
+  }];
 }
 
 def Kernel_ImplAttr : Kernel_Attr<"Impl", "impl"> {
