@@ -31,7 +31,8 @@ cl::opt<std::string> target("target",
                             cl::value_desc("TARGET"), cl::init("cpu"), cl::cat(what));
 cl::opt<std::string> numerics("numerics",
                               cl::desc("Numeric profile: bf16, w8a16 or w4a16 as the checkpoint's weights are (the "
-                                       "default), or f32, where nothing is rounded between operations"),
+                                       "default); w8a8-1x128 (fp8, activations quantised too); f32, where nothing "
+                                       "is rounded between operations"),
                               cl::value_desc("PROFILE"), cl::cat(what));
 cl::opt<int64_t> maxSequences("max-sequences", cl::desc("Sequences in one step (default 16)"), cl::value_desc("N"),
                               cl::init(16), cl::cat(what));

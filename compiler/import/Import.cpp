@@ -19,7 +19,12 @@ namespace {
 constexpr uint64_t kMaxConfigBytes = 16u << 20;
 constexpr int64_t kMaxStep = 1 << 20; // sequences or tokens in one step
 
-constexpr llvm::StringLiteral kProfiles[] = {"", "f32", "bf16", "w8a16", "w4a16"}; // "": as the checkpoint
+constexpr llvm::StringLiteral kQuantised = "w8a8-1x128", kQuantisedInF32 = "w8a8-1x128-f32";
+// "": as the checkpoint.
+constexpr llvm::StringLiteral kProfiles[] = {"", "f32", "bf16", "w8a16", "w4a16", kQuantised, kQuantisedInF32};
+
+bool quantisesActivations(llvm::StringRef profile) { return profile == kQuantised || profile == kQuantisedInF32; }
+bool keepsF32(llvm::StringRef profile) { return profile == "f32" || profile == kQuantisedInF32; }
 
 llvm::Error checkRange(llvm::StringRef name, int64_t value, int64_t max) {
   if (value >= 1 && value <= max)
@@ -88,10 +93,11 @@ llvm::Expected<std::vector<WeightSpec>> readWeights(const std::string &directory
 /// f32 serves every checkpoint; the others say what its weights are.
 llvm::Expected<std::string> chooseProfile(const std::string &wanted, llvm::ArrayRef<WeightSpec> weights) {
   const std::string own = profileOf(weights);
-  if (wanted.empty() || wanted == own || wanted == "f32")
+  const bool isFloat8 = own == "w8a16";
+  if (wanted.empty() || wanted == own || wanted == "f32" || (isFloat8 && quantisesActivations(wanted)))
     return wanted.empty() ? own : wanted;
   return makeError("the numeric profile is " + inQuotes(wanted) + " but the checkpoint's weights ask for " +
-                   inQuotes(own) + " (or f32)");
+                   inQuotes(own) + (isFloat8 ? " (or w8a8-1x128, f32)" : " (or f32)"));
 }
 
 /// Everything that steers the pipeline stands on the module, so that every dump re-enters.
@@ -168,7 +174,8 @@ void buildRopeTable(OpBuilder &builder, const ModelConfig &config) {
 void buildModule(ModuleOp module, const ModelConfig &config, llvm::StringRef profile,
                  llvm::ArrayRef<WeightSpec> weights) {
   MLIRContext *context = module.getContext();
-  OpEmitter emit(module, profile == "f32" ? Type(Float32Type::get(context)) : BFloat16Type::get(context));
+  OpEmitter emit(module, keepsF32(profile) ? Type(Float32Type::get(context)) : BFloat16Type::get(context),
+                 quantisesActivations(profile));
   OpBuilder &builder = emit.builder;
   builder.setInsertionPointToEnd(module.getBody());
   for (const WeightSpec &spec : weights)

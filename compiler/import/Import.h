@@ -15,7 +15,7 @@ namespace kimi::import_ {
 
 /// What the command line decides; all of it becomes module attributes.
 struct ImportOptions {
-  std::string numerics = ""; // "f32", "bf16", "w8a16", "w4a16"; empty: what the checkpoint's weights ask for
+  std::string numerics = ""; // "f32", "bf16", "w8a16", "w4a16", "w8a8-1x128"; empty: what the checkpoint's weights ask for
   std::string target = "cpu:x86-64-v3";
   int64_t mesh = 1;                   // ranks
   std::optional<int64_t> maxContext = std::nullopt; // at most max_position_embeddings, the default

@@ -88,8 +88,9 @@ Value LayerBuilder::buildExperts(Value x) {
       RankedTensorType::get({config.experts + 1}, i32), route.getIds());
 
   auto expertLinear = [&](Value input, Value rows, const char *name, int64_t columns) -> Value {
-    return model::ExpertLinearOp::create(builder, emit.loc(), emit.activationType(columns, f32), input, rows,
-                                         dispatch.getOffsets(), weight(std::string("experts.") + name));
+    const Value matrices = weight(std::string("experts.") + name);
+    return model::ExpertLinearOp::create(builder, emit.loc(), emit.activationType(columns, f32),
+                                         emit.factorFor(input, matrices), rows, dispatch.getOffsets(), matrices);
   };
   const Value gate = expertLinear(x, dispatch.getRows(), "gate_proj", config.moeIntermediate);
   const Value up = expertLinear(x, dispatch.getRows(), "up_proj", config.moeIntermediate);

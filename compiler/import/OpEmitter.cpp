@@ -50,9 +50,27 @@ Value OpEmitter::rope(Value x, Value positions, Value table) {
   return round(model::RopeOp::create(builder, loc(), inF32(x), x, positions, table));
 }
 
+/// Columns of an activation that share a scale: those of a weight's block, so that both leave the sum together.
+static constexpr int64_t kActivationBlock = 128;
+
+Value OpEmitter::factorFor(Value x, Value weight) {
+  if (!isQuantised || !weight.getDefiningOp<model::DequantiseOp>())
+    return x;
+  Value &values = quantised[x];
+  if (values)
+    return values;
+  auto type = typeOf(x);
+  const int64_t blocks = llvm::divideCeilSigned(type.getDimSize(1), kActivationBlock);
+  auto codes = model::QuantiseOp::create(builder, loc(), type.clone(builder.getType<Float8E4M3FNType>()),
+                                         RankedTensorType::get({type.getDimSize(0), blocks}, builder.getF32Type()), x,
+                                         builder.getI64IntegerAttr(kActivationBlock));
+  values = model::DequantiseOp::create(builder, loc(), inF32(x), codes.getCodes(), codes.getScales(), 1, kActivationBlock);
+  return values;
+}
+
 Value OpEmitter::linear(Value x, Value weight) {
   auto type = activationType(typeOf(weight).getDimSize(0), builder.getF32Type());
-  return model::LinearOp::create(builder, loc(), type, x, weight);
+  return model::LinearOp::create(builder, loc(), type, factorFor(x, weight), weight);
 }
 
 Value OpEmitter::add(Value lhs, Value rhs) { return model::AddOp::create(builder, loc(), inF32(lhs), lhs, rhs); }

@@ -1,5 +1,5 @@
 // Emits operations of the model. The numeric profile lives here: `round` is an operation under "bf16" and nothing
-// under "f32". Thread rule: one owner.
+// under "f32"; "w8a8-1x128" also quantises activations. Thread rule: one owner.
 #pragma once
 
 #include "compiler/import/ModelConfig.h"
@@ -11,9 +11,10 @@ namespace kimi::import_ {
 
 class OpEmitter {
 public:
-  /// `storage` is the type of activations and caches: bf16, or f32 where nothing is rounded.
-  OpEmitter(mlir::ModuleOp module, mlir::Type storage)
-      : builder(module.getContext()), module(module), storage(storage) {}
+  /// `storage` is the type of activations and caches: bf16, or f32 where nothing is rounded. With `quantised`, activations
+  /// that meet a quantised weight are rounded to FP8 codes.
+  OpEmitter(mlir::ModuleOp module, mlir::Type storage, bool quantised)
+      : builder(module.getContext()), module(module), storage(storage), isQuantised(quantised) {}
 
   mlir::Type getStorage() const { return storage; }
   mlir::RankedTensorType activationType(int64_t columns, mlir::Type element) const;
@@ -27,6 +28,8 @@ public:
   /// Rounded.
   mlir::Value rmsNorm(mlir::Value x, mlir::Value weight, double eps);
   mlir::Value rope(mlir::Value x, mlir::Value positions, mlir::Value table);
+  /// What of `x` meets `weight`: itself, or under w8a8-1x128 and with an fp8 weight the values of its codes.
+  mlir::Value factorFor(mlir::Value x, mlir::Value weight);
   /// In f32.
   mlir::Value linear(mlir::Value x, mlir::Value weight);
   mlir::Value add(mlir::Value lhs, mlir::Value rhs);
@@ -47,6 +50,8 @@ private:
 
   mlir::ModuleOp module;
   mlir::Type storage;
+  bool isQuantised;
+  llvm::DenseMap<mlir::Value, mlir::Value> quantised; // activation → the values of its codes, made once
 };
 
 } // namespace kimi::import_

@@ -179,12 +179,29 @@ FailureOr<DequantiseOp> DequantiseOp::sliced(OpBuilder &builder, tensor::Extract
                               getBlockColumnsAttr(), getPanelsAttr());
 }
 
+DequantiseOp DequantiseOp::castTo(OpBuilder &builder, RankedTensorType type) {
+  Geometry geometry(*this);
+  auto cast = [&](Value value, ArrayRef<int64_t> shape) -> Value {
+    Type wanted = RankedTensorType::get(shape, typeOf(value).getElementType());
+    return wanted == value.getType() ? value : tensor::CastOp::create(builder, getLoc(), wanted, value).getResult();
+  };
+  Value codes = cast(getCodes(), geometry.codeShape(type.getShape()));
+  Value scales = cast(getScales(), geometry.scaleShape(type.getShape()));
+  return DequantiseOp::create(builder, getLoc(), type, codes, scales, getBlockRowsAttr(), getBlockColumnsAttr(),
+                              getPanelsAttr());
+}
+
+SmallVector<OpFoldResult> DequantiseOp::getSizes(OpBuilder &builder) {
+  Geometry geometry(*this);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, getLoc(), getCodes());
+  sizes[geometry.column] = builder.getIndexAttr(typeOf(getResult()).getDimSize(geometry.column));
+  return sizes;
+}
+
 linalg::GenericOp DequantiseOp::buildGeneric(OpBuilder &builder) {
   BodyBuilder body(builder, getLoc());
   Geometry geometry(*this);
-  SmallVector<OpFoldResult> sizes = body.sizes(getCodes());
-  sizes[geometry.column] = builder.getIndexAttr(typeOf(getResult()).getDimSize(geometry.column));
-  Value init = body.empty(sizes, builder.getF32Type());
+  Value init = body.empty(getSizes(builder), builder.getF32Type());
   SmallVector<utils::IteratorType> iterators(geometry.rank, utils::IteratorType::parallel);
   return linalg::GenericOp::create(
       builder, getLoc(), TypeRange(getResult().getType()), ValueRange{getCodes(), getScales()}, ValueRange(init),

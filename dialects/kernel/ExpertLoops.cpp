@@ -19,6 +19,19 @@ Value clampTo(BodyBuilder &body, Value value, Value low, Value high) {
   return arith::MinSIOp::create(body.b, body.loc, atLeast, high);
 }
 
+/// source[rows[i], :] for i in [row, row + count).
+Value gatherRows(BodyBuilder &body, Value source, Value rows, Value row, OpFoldResult count) {
+  auto type = cast<RankedTensorType>(source.getType());
+  Value init = body.empty({count, body.b.getIndexAttr(type.getDimSize(1))}, type.getElementType());
+  Value part = tensor::ExtractSliceOp::create(body.b, body.loc, rows, ArrayRef<OpFoldResult>{row},
+                                              ArrayRef<OpFoldResult>{count},
+                                              ArrayRef<OpFoldResult>{body.b.getIndexAttr(1)});
+  return body.generic({part}, {{0}}, init, {0, 1}, 2, [&](BodyBuilder &p, ValueRange v) -> Value {
+    Value column = linalg::IndexOp::create(p.b, p.loc, 1);
+    return tensor::ExtractOp::create(p.b, p.loc, source, ValueRange{p.toIndex(v[0]), column});
+  });
+}
+
 /// x's rows for result rows [row, row + count): gathered through `rows`, or the slice itself.
 Value inputRows(BodyBuilder &body, GroupedMatmulOp op, Value row, OpFoldResult count) {
   auto type = cast<RankedTensorType>(op.getX().getType());
@@ -28,13 +41,15 @@ Value inputRows(BodyBuilder &body, GroupedMatmulOp op, Value row, OpFoldResult c
     return tensor::ExtractSliceOp::create(body.b, body.loc, op.getX(),
                                           ArrayRef<OpFoldResult>{row, body.b.getIndexAttr(0)},
                                           ArrayRef<OpFoldResult>{count, width}, strides);
-  Value init = body.empty({count, width}, type.getElementType());
-  Value rows = tensor::ExtractSliceOp::create(body.b, body.loc, op.getRows(), ArrayRef<OpFoldResult>{row},
-                                              ArrayRef<OpFoldResult>{count}, ArrayRef(strides).take_front(1));
-  return body.generic({rows}, {{0}}, init, {0, 1}, 2, [&](BodyBuilder &p, ValueRange v) -> Value {
-    Value column = linalg::IndexOp::create(p.b, p.loc, 1);
-    return tensor::ExtractOp::create(p.b, p.loc, op.getX(), ValueRange{p.toIndex(v[0]), column});
-  });
+  auto values = op.getX().getDefiningOp<DequantiseOp>();
+  if (!values)
+    return gatherRows(body, op.getX(), op.getRows(), row, count);
+  // Quantised rows are gathered as they are: codes, and the scales of each row.
+  Value codes = gatherRows(body, values.getCodes(), op.getRows(), row, count);
+  Value scales = gatherRows(body, values.getScales(), op.getRows(), row, count);
+  auto gathered = RankedTensorType::get(cast<RankedTensorType>(codes.getType()).getShape(), type.getElementType());
+  return DequantiseOp::create(body.b, body.loc, gathered, codes, scales, values.getBlockRowsAttr(),
+                              values.getBlockColumnsAttr(), values.getPanelsAttr());
 }
 
 /// init + rows times the transpose of one group's weights, in either layout.

@@ -155,6 +155,10 @@ def Kernel_DequantiseOp : Kernel_Op<"dequantise", [Pure]> {
     bool hasRowScales() { return getBlockRows() == 1; }
     /// The same values of a slice of the result. An error where the slice cuts a block whose scale it shares.
     ::mlir::FailureOr<DequantiseOp> sliced(::mlir::OpBuilder &builder, ::mlir::tensor::ExtractSliceOp slice);
+    /// The sizes of the result, in terms of codes.
+    ::llvm::SmallVector<::mlir::OpFoldResult> getSizes(::mlir::OpBuilder &builder);
+    /// The same values as a tensor of another, less or more exact, static shape.
+    DequantiseOp castTo(::mlir::OpBuilder &builder, ::mlir::RankedTensorType type);
     /// Writes the operation as a linalg.generic before itself.
     ::mlir::linalg::GenericOp buildGeneric(::mlir::OpBuilder &builder);
   }];

@@ -90,6 +90,11 @@ LogicalResult WeightOp::verify() {
   return verifyQuantised(*this); // C5
 }
 
+/// Blocks of `size` elements, the last one perhaps smaller; an unknown number of elements is one of rows of their own.
+static int64_t numBlocks(int64_t elements, int64_t size) {
+  return ShapedType::isDynamic(elements) ? elements : llvm::divideCeilSigned(elements, size);
+}
+
 LogicalResult DequantiseOp::verify() {
   RankedTensorType codes = typeOf(getCodes()), scales = typeOf(getScales());
   if (failed(verifySameShape(*this, "codes", getCodes(), "result", getResult())) || // C1
@@ -100,8 +105,8 @@ LogicalResult DequantiseOp::verify() {
   if (codes.getRank() < 2 || getBlockRows() < 1 || getBlockColumns() < 1) // C2
     return emitOpError() << "has codes " << codes << " in blocks of " << getBlockRows() << " x " << getBlockColumns();
   SmallVector<int64_t> shape(codes.getShape());
-  shape[shape.size() - 2] = llvm::divideCeil(shape[shape.size() - 2], getBlockRows());
-  shape.back() = llvm::divideCeil(shape.back(), getBlockColumns());
+  shape[shape.size() - 2] = numBlocks(shape[shape.size() - 2], getBlockRows());
+  shape.back() = numBlocks(shape.back(), getBlockColumns());
   if (auto wanted = scales.clone(shape); wanted != scales) // C2
     return emitOpError() << "has codes " << codes << " in blocks of " << getBlockRows() << " x " << getBlockColumns()
                          << ": that needs scales " << wanted << ", not " << scales;
@@ -184,6 +189,21 @@ LogicalResult RoundOp::verify() {
   unsigned from = typeOf(getX()).getElementTypeBitWidth(), to = typeOf(getResult()).getElementTypeBitWidth();
   if (to >= from) // C2
     return emitOpError() << "rounds " << from << " bits to " << to << ": the result must be narrower";
+  return success();
+}
+
+LogicalResult QuantiseOp::verify() {
+  if (failed(verifyRank(*this, "x", getX(), 2)) || failed(verifySameShape(*this, "x", getX(), "codes", getCodes()))) // C1
+    return failure();
+  if (!isa<Float8E4M3FNType>(typeOf(getCodes()).getElementType())) // C3
+    return emitOpError() << "codes are " << getCodes().getType() << " but must be f8E4M3FN";
+  if (getBlockColumns() < 1) // C2
+    return emitOpError() << "has blocks of " << getBlockColumns() << " columns";
+  auto wanted = RankedTensorType::get({dim(getX(), 0), numBlocks(dim(getX(), 1), getBlockColumns())},
+                                      Float32Type::get(getContext()));
+  if (wanted != getScales().getType()) // C2
+    return emitOpError() << "has scales " << getScales().getType() << " but " << getX().getType() << " in blocks of "
+                         << getBlockColumns() << " needs " << wanted;
   return success();
 }
 

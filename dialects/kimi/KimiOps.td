@@ -172,6 +172,21 @@ def Kimi_RoundOp : Kimi_ModelOp<"round", "Elementwise", [Pure]> {
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
 }
 
+def Kimi_QuantiseOp : Kimi_ModelOp<"quantise", "Root", [Pure]> {
+  let summary = "Rounds an activation to e4m3 codes, with one scale for neighbouring columns of a row";
+  let description = [{
+    Per row t and block b of C columns: scales[t, b] = max(max |x[t, k]|, 1e-4) / 448 over the block's columns k, and
+    codes[t, k] = e4m3(x[t, k] / scales[t, k / C]), to nearest even, saturated at 448; all divisions in f32. The last block
+    may be smaller. Source: DeepSeek-V3, arXiv 2412.19437, section 3.3.2, and its inference code for the 1e-4.
+    x: [T, K]; codes: [T, K] f8E4M3FN; scales: [T, ceil(K / C)] f32.
+    (C1) x and codes have the same shape. (C2) there is one scale per block, in f32. (C3) codes are f8E4M3FN.
+    Example: `%c, %s = kimi.quantise %x blocks 128 : tensor<?x320xbf16> -> tensor<?x320xf8E4M3FN>, tensor<?x3xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$x, I64Attr:$block_columns);
+  let results = (outs AnyRankedTensor:$codes, AnyRankedTensor:$scales);
+  let assemblyFormat = "$x `blocks` $block_columns attr-dict `:` type($x) `->` type($codes) `,` type($scales)";
+}
+
 def Kimi_AddOp : Kimi_ModelOp<"add", "Elementwise", [Pure]> {
   let summary = "Sums two activations in f32";
   let description = [{

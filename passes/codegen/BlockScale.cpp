@@ -14,7 +14,7 @@ namespace {
 /// What `value` is made of inside the body of `op`: one input and elementwise operations on it.
 class FactorFinder {
 public:
-  FactorFinder(linalg::GenericOp op, BlockScale &found) : op(op), found(found) {}
+  FactorFinder(linalg::GenericOp op, BlockFactor &found) : op(op), found(found) {}
 
   bool find(Value value) {
     if (auto argument = dyn_cast<BlockArgument>(value)) {
@@ -33,14 +33,14 @@ public:
     for (Value operand : inner->getOperands())
       if (!find(operand))
         return false;
-    if (!found.makesFactor(inner))
-      found.factorOps.push_back(inner); // operands come before their reader
+    if (!llvm::is_contained(found.ops, inner))
+      found.ops.push_back(inner); // operands come before their reader
     return true;
   }
 
 private:
   linalg::GenericOp op;
-  BlockScale &found;
+  BlockFactor &found;
 };
 
 /// The size of the blocks by which `map` indexes `loop`; nothing where it indexes elements, or not at all.
@@ -58,7 +58,36 @@ std::optional<int64_t> blockSizeOf(AffineMap map, unsigned loop) {
   return size;
 }
 
+/// The factor of one side of a term, and the size of its blocks over `loop`.
+std::optional<std::pair<BlockFactor, int64_t>> factorOfSide(linalg::GenericOp op, Value side, unsigned loop) {
+  auto product = side.getDefiningOp<arith::MulFOp>();
+  if (!product || !product->hasOneUse())
+    return std::nullopt;
+  for (auto [factor, unscaled] : {std::pair(product.getRhs(), product.getLhs()),
+                                  std::pair(product.getLhs(), product.getRhs())}) {
+    BlockFactor found{nullptr, {}, factor, product, unscaled};
+    if (!FactorFinder(op, found).find(factor) || !found.operand)
+      continue;
+    if (auto size = blockSizeOf(op.getMatchingIndexingMap(found.operand), loop))
+      return std::pair(found, *size);
+  }
+  return std::nullopt;
+}
+
 } // namespace
+
+bool BlockScale::makesFactor(Operation *inner) const {
+  return llvm::any_of(factors, [&](const BlockFactor &factor) { return llvm::is_contained(factor.ops, inner); });
+}
+
+bool BlockScale::isOperand(OpOperand *operand) const {
+  return llvm::any_of(factors, [&](const BlockFactor &factor) { return factor.operand == operand; });
+}
+
+const BlockFactor *BlockScale::factorOf(Operation *inner) const {
+  auto found = llvm::find_if(factors, [&](const BlockFactor &factor) { return factor.product == inner; });
+  return found == factors.end() ? nullptr : &*found;
+}
 
 std::optional<BlockScale> findBlockScale(linalg::GenericOp op) {
   SmallVector<unsigned> reductions;
@@ -66,22 +95,13 @@ std::optional<BlockScale> findBlockScale(linalg::GenericOp op) {
   auto sum = op.getNumDpsInits() == 1 ? dyn_cast_or_null<math::FmaOp>(combinerOf(op, 0)) : math::FmaOp();
   if (!sum || reductions.size() != 1)
     return std::nullopt;
-  for (Value term : {sum.getA(), sum.getB()}) {
-    auto product = term.getDefiningOp<arith::MulFOp>();
-    if (!product || !product->hasOneUse())
-      continue;
-    for (auto [factor, unscaled] : {std::pair(product.getRhs(), product.getLhs()),
-                                    std::pair(product.getLhs(), product.getRhs())}) {
-      BlockScale found{reductions[0], 0, nullptr, {}, factor, product, unscaled};
-      if (!FactorFinder(op, found).find(factor) || !found.operand)
-        continue;
-      if (auto size = blockSizeOf(op.getMatchingIndexingMap(found.operand), found.loop)) {
-        found.size = *size;
-        return found;
-      }
+  BlockScale scale{reductions[0], 0, {}};
+  for (Value side : {sum.getB(), sum.getA()})
+    if (auto found = factorOfSide(op, side, scale.loop); found && (scale.size == 0 || found->second == scale.size)) {
+      scale.size = found->second;
+      scale.factors.push_back(found->first);
     }
-  }
-  return std::nullopt;
+  return scale.factors.empty() ? std::nullopt : std::optional(scale);
 }
 
 } // namespace kimi::passes

@@ -210,11 +210,11 @@ private:
     loaded.clear();
     dimIndices.clear();
     for (auto [number, point] : llvm::enumerate(block)) {
-      IRMapping mapping;
-      mapping.map(op.getMatchingBlockArgument(blockScale->operand), loadInput(*blockScale->operand, point, width));
-      for (Operation *inner : blockScale->factorOps)
-        cloneElementwise(*inner, mapping, width);
-      Value factor = mapping.lookupOrDefault(blockScale->factor);
+      Value factor;
+      for (const BlockFactor &part : blockScale->factors) {
+        Value next = factorAt(part, point, width);
+        factor = factor ? multiply(factor, next, width) : next;
+      }
       if (isa<VectorType>(sums[number].getType()))
         factor = spread(factor, width);
       sums[number] = math::FmaOp::create(b, loc, sums[number], factor, now[number]);
@@ -261,6 +261,19 @@ private:
       return accumulators;
     return carryLoop(plan.loop, end, sizes[plan.loop], 1, accumulators,
                      [&](ValueRange now) { return evaluateAll(block, SmallVector<Value>(now), 1); });
+  }
+
+  Value factorAt(const BlockFactor &part, const Point &point, int64_t width) {
+    IRMapping mapping;
+    mapping.map(op.getMatchingBlockArgument(part.operand), loadInput(*part.operand, point, width));
+    for (Operation *inner : part.ops)
+      cloneElementwise(*inner, mapping, width);
+    return mapping.lookupOrDefault(part.factor);
+  }
+
+  Value multiply(Value left, Value right, int64_t width) {
+    bool isVector = isa<VectorType>(left.getType()) || isa<VectorType>(right.getType());
+    return arith::MulFOp::create(b, loc, isVector ? spread(left, width) : left, isVector ? spread(right, width) : right);
   }
 
   Value neutral(unsigned output) {
@@ -382,11 +395,11 @@ private:
     return results;
   }
 
-  bool isLeftOut(OpOperand *input) { return isUnscaled && input == blockScale->operand; }
+  bool isLeftOut(OpOperand *input) { return isUnscaled && blockScale->isOperand(input); }
 
   void evaluateOp(Operation &inner, const Point &point, IRMapping &mapping, int64_t width) {
-    if (isUnscaled && &inner == blockScale->product)
-      return mapping.map(inner.getResult(0), mapping.lookupOrDefault(blockScale->unscaled));
+    if (const BlockFactor *part = isUnscaled ? blockScale->factorOf(&inner) : nullptr)
+      return mapping.map(inner.getResult(0), mapping.lookupOrDefault(part->unscaled));
     if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
       Value scalar = dimIndex(indexOp.getDim(), point);
       if (width > 1 && indexOp.getDim() == plan.loop) {

@@ -24,6 +24,7 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
   void runOnOperation() override {
     layOutOwnGrid = false;
     returnSplitColumns();
+    askCodesForSizes();
     // Sizes must be asked of arguments, not of operations that are about to be fused away: hence the clean-ups.
     if (failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/true)) || failed(tileResult()) ||
         failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/false)) || failed(cleanUp()) ||
@@ -73,18 +74,40 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
     return success();
   }
 
+  /// Sizes of values that are never stored are sizes of their codes.
+  void askCodesForSizes() {
+    SmallVector<tensor::DimOp> dims;
+    getOperation().walk([&](tensor::DimOp dim) { dims.push_back(dim); });
+    for (tensor::DimOp dim : dims) {
+      auto source = dim.getSource().getDefiningOp<DequantiseOp>();
+      if (!source || !dim.getConstantIndex())
+        continue;
+      OpBuilder builder(dim);
+      SmallVector<OpFoldResult> sizes = source.getSizes(builder);
+      dim.replaceAllUsesWith(getValueOrCreateConstantIndexOp(builder, dim.getLoc(), sizes[*dim.getConstantIndex()]));
+      dim.erase();
+    }
+  }
+
   /// Values of a quantised weight are made where they are read: slices first, then the reader's own loops.
   LogicalResult mergeDequantise() {
-    SmallVector<tensor::ExtractSliceOp> slices;
-    getOperation().walk([&](tensor::ExtractSliceOp slice) { slices.push_back(slice); });
-    for (tensor::ExtractSliceOp slice : slices) // program order: a slice of a slice finds its source narrowed
-      if (auto source = slice.getSource().getDefiningOp<DequantiseOp>()) {
-        OpBuilder builder(slice);
-        FailureOr<DequantiseOp> narrow = source.sliced(builder, slice);
+    askCodesForSizes();
+    SmallVector<Operation *> views;
+    getOperation().walk([&](Operation *op) {
+      if (isa<tensor::ExtractSliceOp, tensor::CastOp>(op))
+        views.push_back(op);
+    });
+    for (Operation *view : views) // program order: a slice of a slice finds its source narrowed
+      if (auto source = view->getOperand(0).getDefiningOp<DequantiseOp>()) {
+        OpBuilder builder(view);
+        auto slice = dyn_cast<tensor::ExtractSliceOp>(view);
+        FailureOr<DequantiseOp> narrow =
+            slice ? source.sliced(builder, slice)
+                  : source.castTo(builder, cast<RankedTensorType>(view->getResult(0).getType()));
         if (failed(narrow))
           return failure();
-        slice.replaceAllUsesWith(narrow->getResult());
-        slice.erase();
+        view->replaceAllUsesWith(narrow->getOperation());
+        view->erase();
       }
     SmallVector<DequantiseOp> ops;
     getOperation().walk([&](DequantiseOp op) { ops.push_back(op); });

@@ -18,7 +18,7 @@ llvm::SmallVector<std::unique_ptr<FusionGroup>> formGroups(mlir::func::FuncOp fu
 /// Whether `op` only views a tensor: such operations are repeated inside the kernels that read them.
 bool isView(mlir::Operation *op);
 
-/// Whether `op` is made of weights alone and repeated inside the kernels that read it.
+/// Whether `op` is only another form of its operands (codes and scales as values): repeated inside its readers' kernels.
 bool isOperand(mlir::Operation *op);
 
 } // namespace kimi::passes

@@ -64,7 +64,8 @@ def check(artifact):
 def main():
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    for family, numerics in (("k2", "f32"), ("k2", "bf16"), ("k2-fp8", "w8a16"), ("k25-int4", "w4a16")):
+    for family, numerics in (("k2", "f32"), ("k2", "bf16"), ("k2-fp8", "w8a16"), ("k2-fp8", "w8a8-1x128"),
+                             ("k25-int4", "w4a16")):
         checkpoint, artifact = work / family, work / f"{family}-{numerics}.kimi"
         if not checkpoint.exists():
             run(bin_folder / "kimi-random-checkpoint", family, checkpoint)

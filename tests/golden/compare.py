@@ -13,7 +13,7 @@ def main():
     parser.add_argument("logits", help="float32 [rows, vocab] from kimi-run --logits")
     parser.add_argument("family")
     parser.add_argument("case")
-    parser.add_argument("profile", choices=["f32", *criterion.OWN.values()])
+    parser.add_argument("profile", choices=["f32", *criterion.OWN.values(), criterion.W8A8, criterion.W8A8_F32])
     args = parser.parse_args()
     try:
         verdict = criterion.judge(np.load(args.logits), args.family, args.case, args.profile)

@@ -1,11 +1,11 @@
 """Runs our tools on every family and case, compares with the goldens and prints the golden table.
 
-    python run.py [--build DIR] [--family F ...] [--case C ...] [--profile f32 own] [--kimic-arg=--target=cpu ...]
+    python run.py [--build DIR] [--family F ...] [--case C ...] [--profile f32 own ...] [--kimic-arg=--target=cpu ...]
 
-For each family: kimi-random-checkpoint FAMILY CKPT; for each profile (f32, and the family's own: bf16, w8a16 or w4a16):
-kimic CKPT -o X.kimi --numerics PROFILE; for each case: kimi-run X.kimi --ids ids/FAMILY-CASE.json --logits OUT.npy. Needs
-numpy only. Exit code 0: everything passed; 1: something failed; 77: a tool is not built or numpy is missing (ctest takes it
-as skipped).
+For each family: kimi-random-checkpoint FAMILY CKPT; for each profile (f32; the family's own: bf16, w8a16 or w4a16;
+w8a8-1x128 and w8a8-1x128-f32 where there are goldens): kimic CKPT -o X.kimi --numerics PROFILE; for each case: kimi-run X.kimi
+--ids ids/FAMILY-CASE.json --logits OUT.npy. Needs numpy only. Exit code 0: everything passed; 1: something failed; 77: a tool
+is not built or numpy is missing (ctest takes it as skipped).
 """
 
 import argparse
@@ -24,6 +24,7 @@ except ImportError:
 
 import criterion
 
+PROFILES = ["f32", "own", criterion.W8A8, criterion.W8A8_F32]
 TOOLS = ("kimi-random-checkpoint", "kimic", "kimi-run")
 
 
@@ -58,11 +59,22 @@ def run_cases(tools, artifact, family, profile, names, args, manifest):
     return verdicts
 
 
+def profiles_of(family, wanted, manifest):
+    """f32; the family's own; and the one that quantises activations, where there are goldens of it."""
+    names = {"f32": "f32", "own": criterion.own_profile(family)}
+    if family in manifest[criterion.W8A8]:
+        names |= {name: name for name in (criterion.W8A8, criterion.W8A8_F32)}
+    return [names[name] for name in wanted if name in names]
+
+
 def run_family(tools, family, scratch, args, manifest):
     checkpoint = scratch / family
-    names = [name for name in manifest["families"][family] if not args.case or name in args.case]
     verdicts = []
-    for profile in (criterion.own_profile(family) if name == "own" else name for name in args.profile):
+    for profile in profiles_of(family, args.profile, manifest):
+        goldens = manifest["families" if profile in ("f32", criterion.own_profile(family)) else criterion.W8A8]
+        names = [name for name in goldens[family] if not args.case or name in args.case]
+        if profile == criterion.W8A8_F32:
+            names = [name for name in names if name in criterion.W8A8_F32_CASES]
         artifact = scratch / f"{family}-{profile}.kimi"
         try:
             if not checkpoint.exists():
@@ -93,7 +105,7 @@ def main():
                         help="build folder whose bin/ holds the tools")
     parser.add_argument("--family", nargs="*", default=[])
     parser.add_argument("--case", nargs="*", default=[])
-    parser.add_argument("--profile", nargs="*", default=["f32", "own"], choices=["f32", "own"])
+    parser.add_argument("--profile", nargs="*", default=PROFILES, choices=PROFILES)
     parser.add_argument("--kimic-arg", action="append", default=[], help="passed on to kimic")
     parser.add_argument("--run-arg", action="append", default=[], help="passed on to kimi-run")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for each program")

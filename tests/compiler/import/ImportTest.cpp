@@ -295,7 +295,7 @@ TEST(ImportError, NamesTheSurplusTensor) {
 
 TEST(ImportError, Options) {
   TestCheckpoint checkpoint;
-  EXPECT_THAT(checkpoint.import({.numerics = "fp8"}), HasSubstr("profile is \"fp8\"; f32, bf16, w8a16, w4a16 are supported"));
+  EXPECT_THAT(checkpoint.import({.numerics = "fp8"}), HasSubstr("profile is \"fp8\"; f32, bf16, w8a16, w4a16, w8a8-1x128, w8a8-1x128-f32 are supported"));
   EXPECT_THAT(checkpoint.import({.maxContext = 8192}), HasSubstr("8192 is wanted but max_position_embeddings is 4096"));
   EXPECT_THAT(checkpoint.import({.maxContext = 0}), HasSubstr("the context is 0 but must be from 1 to 4096"));
   EXPECT_THAT(checkpoint.import({.maxSequences = 0}), HasSubstr("max_sequences is 0 but must be from 1"));

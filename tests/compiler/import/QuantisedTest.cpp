@@ -37,6 +37,13 @@ Object int4Config(Object weights = int4Weights()) {
                                                             {"weights", std::move(weights)}}}}}};
 }
 
+size_t countOf(const std::string &text, const std::string &part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
+    ++count;
+  return count;
+}
+
 TestCheckpoint makeFp8() {
   TestCheckpoint checkpoint;
   checkpoint.config["quantization_config"] = fp8Config();
@@ -112,7 +119,21 @@ TEST(Quantised, ProfilesSayWhatIsRounded) {
   TestCheckpoint checkpoint = makeFp8();
   EXPECT_THAT(checkpoint.import({.numerics = "f32"}), AllOf(HasSubstr("kimi.dequantise"), Not(HasSubstr("kimi.round"))));
   EXPECT_THAT(checkpoint.import({.numerics = "bf16"}), HasSubstr("the numeric profile is \"bf16\" but the checkpoint's "
-                                                                 "weights ask for \"w8a16\" (or f32)"));
+                                                                 "weights ask for \"w8a16\" (or w8a8-1x128, f32)"));
+}
+
+TEST(Quantised, ActivationsMeetFp8WeightsAsCodes) {
+  TestCheckpoint checkpoint = makeFp8();
+  const std::string text = checkpoint.import({.numerics = "w8a8-1x128"});
+  // What several weights read is quantised once. A dense layer: the normed input, its q latent, o_proj's input, the normed
+  // input of the MLP, its activation; a moe layer has the activations of routed and shared experts.
+  EXPECT_EQ(countOf(text, "kimi.quantise "), 5u + 6u);
+  EXPECT_THAT(text, HasSubstr("blocks 128 : tensor<?x256xbf16> -> tensor<?x256xf8E4M3FN>, tensor<?x2xf32>"));
+  EXPECT_THAT(text, HasSubstr("blocks 1 x 128 : tensor<?x256xf8E4M3FN>, tensor<?x2xf32> -> tensor<?x256xf32>"));
+  // Queries meet kv_b, and the router its weight, as they are.
+  EXPECT_THAT(text, HasSubstr("kimi.latent_attention %extracted_slice, %"));
+  EXPECT_THAT(text, HasSubstr(": tensor<?x256xbf16>, tensor<16x256xbf16> -> tensor<?x16xf32>"));
+  EXPECT_THAT(makeInt4().import({.numerics = "w8a8-1x128"}), HasSubstr("weights ask for \"w4a16\" (or f32)"));
 }
 
 TEST(Quantised, NestedConfigsSayItInside) {

@@ -22,9 +22,10 @@ def widen(bits):
 
 
 class Kernels:
-    def __init__(self, kimi_opt, mlir, passes="--kimi-generate-code"):
+    def __init__(self, kimi_opt, mlir, before=()):
+        """`before`: passes that make kernels of what the file holds."""
         self.folder = tempfile.TemporaryDirectory()
-        out = subprocess.run([kimi_opt, str(mlir), f"{passes}=code-directory={self.folder.name}"],
+        out = subprocess.run([kimi_opt, str(mlir), *before, f"--kimi-generate-code=code-directory={self.folder.name}"],
                              capture_output=True, text=True)
         if out.returncode != 0:
             raise SystemExit(f"kimi-opt failed:\n{out.stderr}")

@@ -470,3 +470,35 @@ func.func @dequantise_c3(%c: tensor<96x256xi8>, %s: tensor<1x2xf32>) {
   %0 = kimi.dequantise %c, %s blocks 128 x 128 : tensor<96x256xi8>, tensor<1x2xf32> -> tensor<96x256xf32>
   return
 }
+
+// -----
+
+func.func @quantise_c1(%x: tensor<?x320xbf16>) {
+  // expected-error @+1 {{x is 'tensor<?x320xbf16>' but codes is 'tensor<?x256xf8E4M3FN>': their shapes must agree}}
+  %c, %s = kimi.quantise %x blocks 128 : tensor<?x320xbf16> -> tensor<?x256xf8E4M3FN>, tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @quantise_c2(%x: tensor<?x320xbf16>) {
+  // expected-error @+1 {{has scales 'tensor<?x2xf32>' but 'tensor<?x320xbf16>' in blocks of 128 needs 'tensor<?x3xf32>'}}
+  %c, %s = kimi.quantise %x blocks 128 : tensor<?x320xbf16> -> tensor<?x320xf8E4M3FN>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @quantise_c2_block(%x: tensor<?x320xbf16>) {
+  // expected-error @+1 {{has blocks of 0 columns}}
+  %c, %s = kimi.quantise %x blocks 0 : tensor<?x320xbf16> -> tensor<?x320xf8E4M3FN>, tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @quantise_c3(%x: tensor<?x320xbf16>) {
+  // expected-error @+1 {{codes are 'tensor<?x320xi8>' but must be f8E4M3FN}}
+  %c, %s = kimi.quantise %x blocks 128 : tensor<?x320xbf16> -> tensor<?x320xi8>, tensor<?x3xf32>
+  return
+}

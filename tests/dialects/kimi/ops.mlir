@@ -33,6 +33,13 @@ module @tiny attributes {kimi.mesh = 1 : i64, kimi.numerics = "bf16"} {
     return %0, %1 : tensor<576x256xf32>, tensor<2x4x64xf32>
   }
 
+  // CHECK: func.func @quantise
+  func.func @quantise(%x: tensor<?x320xbf16>) -> (tensor<?x320xf8E4M3FN>, tensor<?x3xf32>) {
+    // CHECK: kimi.quantise %{{.*}} blocks 128 : tensor<?x320xbf16> -> tensor<?x320xf8E4M3FN>, tensor<?x3xf32>
+    %c, %s = kimi.quantise %x blocks 128 : tensor<?x320xbf16> -> tensor<?x320xf8E4M3FN>, tensor<?x3xf32>
+    return %c, %s : tensor<?x320xf8E4M3FN>, tensor<?x3xf32>
+  }
+
   // CHECK: func.func @loads
   func.func @loads(%layer: index) -> (tensor<640x256xbf16>, tensor<4x24x32xbf16>) {
     // CHECK: kimi.load_weight @embed_tokens : tensor<640x256xbf16>

@@ -72,6 +72,25 @@ func.func private @quantised(%h: tensor<?x8xbf16>) -> tensor<?x32xbf16> {
 
 // -----
 
+kimi.weight @c : tensor<32x8xf8E4M3FN> from "c" quantised <codes 128 x 128>
+kimi.weight @c.scales : tensor<1x1xf32> from "c_scale" quantised <scales 128 x 128>
+
+// Quantised activations are stored as codes and scales; the product reads codes on both sides.
+// CHECK-LABEL: func.func private @activations
+// CHECK: %[[Q:.*]]:2 = kernel.call @quantise_8(%arg0) : (tensor<?x8xbf16>) -> (tensor<?x8xf8E4M3FN>, tensor<?x1xf32>)
+// CHECK: kernel.call @dequantise_linear_32x8(%[[Q]]#0, %[[Q]]#1, %{{.*}}, %{{.*}})
+func.func private @activations(%h: tensor<?x8xbf16>) -> tensor<?x32xf32> {
+  %q, %qs = kimi.quantise %h blocks 128 : tensor<?x8xbf16> -> tensor<?x8xf8E4M3FN>, tensor<?x1xf32>
+  %v = kimi.dequantise %q, %qs blocks 1 x 128 : tensor<?x8xf8E4M3FN>, tensor<?x1xf32> -> tensor<?x8xf32>
+  %c = kimi.load_weight @c : tensor<32x8xf8E4M3FN>
+  %s = kimi.load_weight @c.scales : tensor<1x1xf32>
+  %w = kimi.dequantise %c, %s blocks 128 x 128 : tensor<32x8xf8E4M3FN>, tensor<1x1xf32> -> tensor<32x8xf32>
+  %a = kimi.linear %v, %w : tensor<?x8xf32>, tensor<32x8xf32> -> tensor<?x32xf32>
+  return %a : tensor<?x32xf32>
+}
+
+// -----
+
 // The error twin: a view that leaves the function has no kernel to live in.
 func.func private @view(%h: tensor<4x8xbf16>) -> tensor<4x4xbf16> {
   // expected-error @+1 {{is read by something that is no kernel}}
