@@ -2,8 +2,9 @@
 
     python examples/model/evaluate.py CHECKPOINT                                   the reference's scores
     python examples/model/evaluate.py CHECKPOINT --artifact X.kimi --bin build/bin   and ours, item by item
+    python examples/model/evaluate.py CHECKPOINT --artifact X.kimi --stored          the same without torch
 
-The reference is transformers on the dequantised weights in float32. Ours is kimi-serve, asked over HTTP for the same
+The reference is transformers on the dequantised weights in float32; its answers are stored in answers/. Ours is kimi-serve, asked over HTTP for the same
 prompt; that its layout and tokenizer give the reference's ids is checked for every item. Answers are greedy. Every item
 that differs is listed with the reference's lead of its token over the second, where the two part.
 """
@@ -28,15 +29,32 @@ HERE = pathlib.Path(__file__).resolve().parent
 LIMIT = 160  # tokens of an answer
 
 
-def read_items(most):
-    lines = (HERE / "evaluation.jsonl").read_text().splitlines()
-    step = max(1, len(lines) // most) if most else 1
-    return [json.loads(line) for line in lines[::step]]
+def read_items(step):
+    return [json.loads(line) for line in (HERE / "evaluation.jsonl").read_text().splitlines()[::step]]
 
 
 def layout_of(folder):
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     return "thinking" if "<think>" in settings["chat_template"] else "0905"
+
+
+def answers_path(checkpoint):
+    return HERE / "answers" / f"{checkpoint.name}.jsonl"
+
+
+def store_answers(path, answers):
+    """A line per item: the ids, and the leads below 1 by index."""
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w") as file:
+        for answer in answers:
+            leads = {i: round(lead, 4) for i, (_, lead) in enumerate(answer) if lead < 1}
+            file.write(json.dumps({"ids": [token for token, _ in answer], "leads": leads}, separators=(",", ":")) + "\n")
+
+
+def read_answers(path, step):
+    """As ask_reference; a lead of 1 stands for any that is larger."""
+    lines = path.read_text().splitlines()[::step]
+    return [[(token, line["leads"].get(str(i), 1.0)) for i, token in enumerate(line["ids"])] for line in map(json.loads, lines)]
 
 
 def ask_reference(checkpoint, tokenizer, prompts, guesses, device):
@@ -114,15 +132,22 @@ def main():
     parser.add_argument("checkpoint", type=pathlib.Path)
     parser.add_argument("--artifact", type=pathlib.Path)
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parents[1] / "build" / "bin")
-    parser.add_argument("--items", type=int, help="about so many items instead of all")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth item only")
+    parser.add_argument("--stored", action="store_true", help="take the reference's answers from answers/: no torch is needed")
+    parser.add_argument("--store", action="store_true", help="write the reference's answers to answers/")
     parser.add_argument("--wrong", type=int, default=0, help="print so many wrong answers of each skill")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    items, tokenizer = read_items(args.items), chat.Tokenizer(args.checkpoint / "tiktoken.model")
+    items, tokenizer = read_items(args.every), chat.Tokenizer(args.checkpoint / "tiktoken.model")
     layout = layout_of(args.checkpoint)
     prompts = [chat.render(tokenizer, layout, item["messages"], item.get("tools"), for_answer=True)[0] for item in items]
     ours = ask_artifact(args.bin / "kimi-serve", args.artifact, items, prompts) if args.artifact else None
-    answers = ask_reference(args.checkpoint, tokenizer, prompts, ours, args.device)
+    if args.stored:
+        answers = read_answers(answers_path(args.checkpoint), args.every)
+    else:
+        answers = ask_reference(args.checkpoint, tokenizer, prompts, ours, args.device)
+    if args.store:
+        store_answers(answers_path(args.checkpoint), answers)
     texts = [tokenizer.decode([token for token, _ in answer]) for answer in answers]
     columns = grade_all(items, texts, "reference")
     if ours:
