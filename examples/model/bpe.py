@@ -6,12 +6,7 @@ import collections
 import regex
 
 from chat import PATTERN
-
-
-def byte_order():
-    """Printable bytes first, the order of every published tiktoken file: a rank is then not its byte."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return printable + [byte for byte in range(256) if byte not in printable]
+from golden import byte_order, merge
 
 
 def count_words(texts):
@@ -21,18 +16,6 @@ def count_words(texts):
     for text in texts:
         words.update(piece for piece in pattern.findall(text) if not any(c.isdigit() for c in piece))
     return words
-
-
-def merge(parts, pair):
-    joined, i = [], 0
-    while i < len(parts):
-        if i + 1 < len(parts) and parts[i] == pair[0] and parts[i + 1] == pair[1]:
-            joined.append(pair[0] + pair[1])
-            i += 2
-        else:
-            joined.append(parts[i])
-            i += 1
-    return joined
 
 
 def train(texts, num_ranks):

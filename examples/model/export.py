@@ -1,17 +1,13 @@
 """Writes a trained model as the releases are written: names, shapes, types, shards and side files."""
 
 import json
-import pathlib
 import shutil
-import sys
 
 import torch
 from safetensors.torch import save_file
 
 import quantise
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"))
-from checkpoint import write_tokenizer_config  # noqa: E402  (the one writer of tokenizer_config.json)
+from golden import write_tokenizer_config
 
 NUM_SHARDS = 2
 SHARD_NAMES = {"0905": "model-{}-of-{}.safetensors", "thinking": "model-{:05}-of-{:06}.safetensors"}

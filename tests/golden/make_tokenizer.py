@@ -49,7 +49,7 @@ def train(text, num_merges):
 def merge(parts, pair):
     joined, i = [], 0
     while i < len(parts):
-        if tuple(parts[i : i + 2]) == pair:
+        if i + 1 < len(parts) and parts[i] == pair[0] and parts[i + 1] == pair[1]:
             joined.append(pair[0] + pair[1])
             i += 2
         else:
