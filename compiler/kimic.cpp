@@ -13,6 +13,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Threading.h"
 
+#include <csignal>
+
 namespace cl = llvm::cl;
 using kimi::CompileRequest;
 using kimi::Phase;
@@ -201,6 +203,7 @@ int readRequest(CompileRequest &request) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(), with a message
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();

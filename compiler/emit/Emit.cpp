@@ -4,12 +4,17 @@
 #include "compiler/emit/Manifest.h"
 #include "compiler/emit/PlanBuilder.h"
 #include "compiler/emit/VerifyArtifact.h"
+#include "compiler/emit/WeightStore.h"
 #include "compiler/import/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <chrono>
+
 namespace kimi::emit {
+
+using Clock = std::chrono::steady_clock;
 
 // What the server's text library reads. The template is part of tokenizer_config.json in older checkpoints.
 static constexpr llvm::StringLiteral kNeededFiles[] = {"config.json", "tokenizer_config.json", "tiktoken.model"};
@@ -58,32 +63,30 @@ static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) 
   summary.weightBytes = weights.bytes;
   summary.weightFiles = static_cast<unsigned>(weights.files.size());
   summary.reusedFiles = weights.reused;
+  summary.packedBytes = weights.packedBytes;
   return summary;
 }
 
 llvm::Error checkOutput(const std::string &output) { return checkTarget(output); }
 
-llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
-  auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
-  if (!source)
-    return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
-  llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
-  if (!artifact)
-    return artifact.takeError();
-  const std::string &directory = artifact->path();
-
+/// Writes and verifies everything into `artifact`.
+static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &source, const EmitOptions &options,
+                                        const ArtifactDirectory &artifact) {
+  const std::string &directory = artifact.path();
+  const ProgressTo progress = options.quiet ? ProgressTo::nobody : progressToStandardError();
   // The small things first: what is wrong with them is found before weights are read.
   llvm::Expected<FileRecord> code = copyCode(plan, options, directory);
   if (!code)
     return code.takeError();
-  llvm::Expected<std::vector<FileRecord>> text = copyText(source.str(), directory);
+  llvm::Expected<std::vector<FileRecord>> text = copyText(source, directory);
   if (!text)
     return text.takeError();
   llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(source);
   if (!checkpoint)
     return checkpoint.takeError();
+  const auto start = Clock::now();
   llvm::Expected<PackedWeights> weights =
-      packWeights(plan, *checkpoint, directory, artifact->earlierFiles(), options.threads);
+      packWeights(plan, *checkpoint, {directory, artifact.logs(), options.threads, progress});
   if (!weights)
     return weights.takeError();
 
@@ -97,14 +100,35 @@ llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions 
   if (!manifest)
     return manifest.takeError();
 
-  if (llvm::Error error = verifyArtifact(directory, options.threads))
+  if (llvm::Error error = artifact.sync()) // so that what is read back is what the disk has
     return error;
-  if (llvm::Error error = artifact->commit())
+  const auto packed = Clock::now();
+  if (llvm::Error error = verifyArtifact(directory, options.threads, weights->verified, progress))
     return error;
   EmitSummary summary = summarise(plan, *weights);
+  summary.packSeconds = std::chrono::duration<double>(packed - start).count();
+  summary.verifySeconds = std::chrono::duration<double>(Clock::now() - packed).count();
   summary.planHash = planFile->hash;
   summary.planBytes = planFile->bytes;
   summary.codeBytes = code->bytes;
+  return summary;
+}
+
+llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
+  auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
+  if (!source)
+    return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
+  llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
+  if (!artifact)
+    return artifact.takeError();
+  llvm::Expected<EmitSummary> summary = fill(plan, source.str(), options, *artifact);
+  if (!summary && artifact->hasWeights())
+    return import_::makeError(llvm::toString(summary.takeError()) + " (finished weights stay in " + artifact->path() +
+                              "; the next run takes them over)");
+  if (!summary)
+    return summary.takeError();
+  if (llvm::Error error = artifact->commit())
+    return error;
   return summary;
 }
 
