@@ -5,6 +5,8 @@
 #include "compiler/emit/PlanBuilder.h"
 #include "compiler/emit/VerifyArtifact.h"
 #include "compiler/emit/WeightStore.h"
+#include "compiler/import/Import.h"
+#include "compiler/import/InventedCheckpoint.h"
 #include "compiler/import/Json.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -17,27 +19,78 @@ namespace kimi::emit {
 using Clock = std::chrono::steady_clock;
 
 // What the server's text library reads. The template is part of tokenizer_config.json in older checkpoints.
-static constexpr llvm::StringLiteral kNeededFiles[] = {"config.json", "tokenizer_config.json", "tiktoken.model"};
+static constexpr llvm::StringLiteral kNeededFiles[] = {"tokenizer_config.json", "tiktoken.model"};
 static constexpr llvm::StringLiteral kOptionalFiles[] = {"generation_config.json", "chat_template.jinja"};
 
-static llvm::Expected<std::vector<FileRecord>> copyText(const std::string &source, const std::string &directory) {
+static bool hasRandomWeights(mlir::ModuleOp plan) {
+  auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
+  return weights && weights.getValue() == "random";
+}
+
+static llvm::Error checkWeightsMode(mlir::ModuleOp plan) {
+  auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
+  if (!weights || weights.getValue() == "packed" || weights.getValue() == "random")
+    return llvm::Error::success();
+  return import_::makeError("the module's " + model::kWeightsAttr + " is \"" + weights.getValue() +
+                            "\" but packed and random are known");
+}
+
+/// With random weights nothing but the config is needed: token ids can be fed without a tokenizer.
+static llvm::Expected<std::vector<FileRecord>> copyText(mlir::ModuleOp plan, const std::string &source,
+                                                        const std::string &directory) {
   std::vector<FileRecord> files;
-  auto copy = [&](llvm::StringRef name) -> llvm::Error {
-    llvm::Expected<FileRecord> record = copyFile((source + "/" + name).str(), directory, name);
+  auto copy = [&](const std::string &from, llvm::StringRef name) -> llvm::Error {
+    llvm::Expected<FileRecord> record = copyFile(from, directory, name);
     if (!record)
       return record.takeError();
     files.push_back(*record);
     return llvm::Error::success();
   };
-  for (llvm::StringRef name : kNeededFiles)
-    if (llvm::Error error = copy(name))
-      return error;
-  for (llvm::StringRef name : kOptionalFiles)
-    if (llvm::sys::fs::exists(source + "/" + name))
-      if (llvm::Error error = copy(name))
-        return error;
+  llvm::Expected<std::string> config = import_::findConfig(source, hasRandomWeights(plan));
+  if (!config)
+    return config.takeError();
+  if (llvm::Error error = copy(*config, "config.json"))
+    return error;
+  const std::string folder = llvm::sys::path::parent_path(*config).str();
+  auto copyAll = [&](llvm::ArrayRef<llvm::StringLiteral> names, bool areNeeded) -> llvm::Error {
+    for (llvm::StringRef name : names)
+      if (const std::string from = (folder + "/" + name).str(); areNeeded || llvm::sys::fs::exists(from))
+        if (llvm::Error error = copy(from, name))
+          return error;
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = copyAll(kNeededFiles, /*areNeeded=*/!hasRandomWeights(plan)))
+    return error;
+  if (llvm::Error error = copyAll(kOptionalFiles, /*areNeeded=*/false))
+    return error;
   llvm::sort(files, [](const FileRecord &a, const FileRecord &b) { return a.path < b.path; });
   return files;
+}
+
+namespace {
+/// Where the weights come from.
+struct Checkpoint {
+  import_::CheckpointIndex index;
+  SourceFiles files;
+};
+} // namespace
+
+static llvm::Expected<Checkpoint> openCheckpoint(mlir::ModuleOp plan, const std::string &source) {
+  if (hasRandomWeights(plan)) {
+    auto seed = plan->getAttrOfType<mlir::IntegerAttr>(model::kSeedAttr);
+    llvm::Expected<import_::InventedCheckpoint> invented = import_::inventCheckpoint(source);
+    if (!invented)
+      return invented.takeError();
+    return Checkpoint{std::move(invented->index),
+                      SourceFiles::invent(invented->kinds, seed ? static_cast<uint64_t>(seed.getInt()) : 1)};
+  }
+  llvm::Expected<import_::CheckpointIndex> index = import_::CheckpointIndex::open(source);
+  if (!index)
+    return index.takeError();
+  llvm::Expected<SourceFiles> files = SourceFiles::open(*index);
+  if (!files)
+    return files.takeError();
+  return Checkpoint{std::move(*index), std::move(*files)};
 }
 
 static llvm::Expected<FileRecord> copyCode(mlir::ModuleOp plan, const EmitOptions &options,
@@ -78,15 +131,15 @@ static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &
   llvm::Expected<FileRecord> code = copyCode(plan, options, directory);
   if (!code)
     return code.takeError();
-  llvm::Expected<std::vector<FileRecord>> text = copyText(source, directory);
+  llvm::Expected<std::vector<FileRecord>> text = copyText(plan, source, directory);
   if (!text)
     return text.takeError();
-  llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(source);
+  llvm::Expected<Checkpoint> checkpoint = openCheckpoint(plan, source);
   if (!checkpoint)
     return checkpoint.takeError();
   const auto start = Clock::now();
   llvm::Expected<PackedWeights> weights =
-      packWeights(plan, *checkpoint, {directory, artifact.logs(), options.threads, progress});
+      packWeights(plan, checkpoint->index, checkpoint->files, {directory, artifact.logs(), options.threads, progress});
   if (!weights)
     return weights.takeError();
 
@@ -118,6 +171,8 @@ llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions 
   auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
   if (!source)
     return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
+  if (llvm::Error error = checkWeightsMode(plan))
+    return error;
   llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
   if (!artifact)
     return artifact.takeError();

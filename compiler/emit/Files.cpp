@@ -72,8 +72,14 @@ llvm::Expected<InputFile> InputFile::open(const std::string &path) {
   return file;
 }
 
+InputFile InputFile::invented(std::string name, Source source) {
+  InputFile file(-1, std::move(name));
+  file.source = std::move(source);
+  return file;
+}
+
 InputFile::InputFile(InputFile &&other) noexcept
-    : descriptor(std::exchange(other.descriptor, -1)), path(std::move(other.path)) {}
+    : descriptor(std::exchange(other.descriptor, -1)), path(std::move(other.path)), source(std::move(other.source)) {}
 
 InputFile::~InputFile() {
   if (descriptor >= 0)
@@ -81,6 +87,10 @@ InputFile::~InputFile() {
 }
 
 llvm::Error InputFile::read(uint64_t offset, llvm::MutableArrayRef<char> bytes) const {
+  if (source) {
+    source(offset, bytes);
+    return llvm::Error::success();
+  }
   while (!bytes.empty()) {
     const ssize_t got = ::pread(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR)
@@ -108,6 +118,8 @@ void InputFile::readAhead(uint64_t offset, uint64_t bytes) const {
 void InputFile::dropCache() const { ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); }
 
 llvm::Expected<FileIdentity> InputFile::identity() const {
+  if (source)
+    return FileIdentity{path};
   struct stat status;
   if (::fstat(descriptor, &status) != 0)
     return fileError("read", path, errno);

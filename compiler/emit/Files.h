@@ -8,6 +8,7 @@
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -47,6 +48,11 @@ struct FileIdentity {
 /// An open file, closed by its destructor.
 class InputFile {
 public:
+  /// Fills `bytes` with those from `offset` on.
+  using Source = std::function<void(uint64_t offset, llvm::MutableArrayRef<char> bytes)>;
+  /// A file that lies nowhere and whose bytes follow from `name`: that is its identity.
+  static InputFile invented(std::string name, Source source);
+
   /// Regular files only. Reading is expected to go forward.
   static llvm::Expected<InputFile> open(const std::string &path);
   InputFile(InputFile &&other) noexcept;
@@ -65,6 +71,7 @@ private:
   InputFile(int descriptor, std::string path) : descriptor(descriptor), path(std::move(path)) {}
   int descriptor;
   std::string path;
+  Source source; // of an invented file
 };
 
 /// A new file, hashed while it is written, sent to the disk steadily. Without finish() it is incomplete: write it

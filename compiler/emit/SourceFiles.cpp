@@ -1,5 +1,6 @@
 #include "compiler/emit/SourceFiles.h"
 
+#include "compiler/emit/RandomValues.h"
 #include "compiler/import/Json.h"
 
 #include <chrono>
@@ -34,6 +35,19 @@ llvm::Expected<SourceFiles> SourceFiles::open(const import_::CheckpointIndex &ch
     waitUntilOld(*identity);
     sources.files.push_back(std::move(*file));
     sources.identities.push_back(std::move(*identity));
+  }
+  return sources;
+}
+
+SourceFiles SourceFiles::invent(llvm::ArrayRef<import_::RandomKind> kinds, uint64_t seed) {
+  SourceFiles sources;
+  for (const import_::RandomKind &kind : kinds) {
+    auto fill = [kind, seed](uint64_t offset, llvm::MutableArrayRef<char> bytes) {
+      fillRandom(seed, kind, offset, bytes);
+    };
+    const std::string name = kind.name() + ", seed " + std::to_string(seed);
+    sources.files.push_back(InputFile::invented(name, fill));
+    sources.identities.push_back(FileIdentity{name});
   }
   return sources;
 }

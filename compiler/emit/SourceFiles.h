@@ -4,6 +4,7 @@
 
 #include "compiler/emit/Files.h"
 #include "compiler/emit/WeightSource.h"
+#include "compiler/import/InventedCheckpoint.h"
 
 namespace kimi::emit {
 
@@ -11,6 +12,8 @@ class SourceFiles {
 public:
   /// Waits out the grain of the file system's clock where a file was changed just now: a later change then shows.
   static llvm::Expected<SourceFiles> open(const import_::CheckpointIndex &checkpoint);
+  /// Files of random values that lie nowhere.
+  static SourceFiles invent(llvm::ArrayRef<import_::RandomKind> kinds, uint64_t seed);
 
   llvm::ArrayRef<InputFile> getFiles() const { return files; }
   /// As they were at open().

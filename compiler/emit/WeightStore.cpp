@@ -2,7 +2,6 @@
 
 #include "compiler/emit/Parallel.h"
 #include "compiler/emit/RopeTable.h"
-#include "compiler/emit/SourceFiles.h"
 #include "compiler/emit/WeightPacker.h"
 #include "compiler/emit/WeightRecipe.h"
 #include "compiler/import/Json.h"
@@ -44,7 +43,7 @@ struct Job {
 
 class Store {
 public:
-  Store(const PackOptions &options, SourceFiles &sources) : options(options), sources(sources) {}
+  Store(const PackOptions &options, const SourceFiles &sources) : options(options), sources(sources) {}
 
   llvm::Error list(mlir::ModuleOp plan, const import_::CheckpointIndex &checkpoint);
   llvm::Error checkSpace() const;
@@ -65,7 +64,7 @@ private:
   bool link(const PackLog &log, const FileRecord &file) const;
 
   const PackOptions &options;
-  SourceFiles &sources;
+  const SourceFiles &sources;
   std::vector<Slice> slices;
   std::vector<Job> jobs;
   std::map<std::string, size_t> jobOfRecipe;
@@ -276,11 +275,8 @@ PackedWeights Store::collect() const {
 } // namespace
 
 llvm::Expected<PackedWeights> packWeights(mlir::ModuleOp plan, const import_::CheckpointIndex &checkpoint,
-                                          const PackOptions &options) {
-  llvm::Expected<SourceFiles> sources = SourceFiles::open(checkpoint);
-  if (!sources)
-    return sources.takeError();
-  Store store(options, *sources);
+                                          const SourceFiles &sources, const PackOptions &options) {
+  Store store(options, sources);
   if (llvm::Error error = store.list(plan, checkpoint))
     return error;
   store.removeFiles([&](llvm::StringRef path) { return store.isWanted(path); });
@@ -288,7 +284,7 @@ llvm::Expected<PackedWeights> packWeights(mlir::ModuleOp plan, const import_::Ch
     return error;
   if (llvm::Error error = store.packAll())
     return error;
-  if (llvm::Error error = sources->checkUnchanged())
+  if (llvm::Error error = sources.checkUnchanged())
     return error;
   if (llvm::Error error = store.writeLog())
     return error;

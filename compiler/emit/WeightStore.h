@@ -4,6 +4,7 @@
 
 #include "compiler/emit/PackLog.h"
 #include "compiler/emit/Progress.h"
+#include "compiler/emit/SourceFiles.h"
 #include "compiler/import/Checkpoint.h"
 #include "dialects/plan/Plan.h"
 
@@ -31,7 +32,8 @@ struct PackedWeights {
 
 /// Writes `directory`/weights/HASH.bin for every layer of every weight, and the log of it. What a log has under a
 /// weight's recipe is verified and taken over instead. After an error, what was finished stays there, with its log.
+/// `sources`: the checkpoint's files.
 llvm::Expected<PackedWeights> packWeights(mlir::ModuleOp plan, const import_::CheckpointIndex &checkpoint,
-                                          const PackOptions &options);
+                                          const SourceFiles &sources, const PackOptions &options);
 
 } // namespace kimi::emit

@@ -30,6 +30,8 @@ llvm::Error checkOptions(const ImportOptions &options) {
   if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
     return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
                      "; absorbed and expanded are supported");
+  if (options.weights != "packed" && options.weights != "random")
+    return makeError("the weights are " + inQuotes(options.weights) + "; packed and random are supported");
   if (llvm::Error error = checkRange("max_sequences", options.maxSequences, kMaxStep))
     return error;
   if (llvm::Error error = checkRange("max_tokens", options.maxTokens, kMaxStep))
@@ -37,29 +39,16 @@ llvm::Error checkOptions(const ImportOptions &options) {
   return checkRange("the mesh", options.mesh, kMaxStep);
 }
 
-/// The path of the config.json that `directory` stands for.
-llvm::Expected<std::string> findConfig(const std::string &directory, const ImportOptions &options) {
-  if (llvm::sys::fs::is_directory(directory)) {
-    llvm::SmallString<256> path(directory);
-    llvm::sys::path::append(path, "config.json");
-    if (llvm::sys::fs::exists(path))
-      return path.str().str();
-    return makeError(directory + " has no config.json: point to the folder of a downloaded checkpoint");
-  }
-  if (llvm::sys::fs::exists(directory))
-    return options.configOnly
-               ? llvm::Expected<std::string>(directory)
-               : makeError(directory + " is a file but a checkpoint is a folder: point to the folder that holds it");
-  return makeError(directory + " does not exist");
-}
-
 llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config, std::vector<std::string> &notes) {
   if (!config.quantisation.empty()) {
     const std::string what = "quantization_config says " + config.quantisation + ": fp8 and int4 weights";
-    if (!options.configOnly)
+    if (!options.readsConfigOnly())
       return makeError(what + " are not supported yet: convert the checkpoint to bf16");
     notes.push_back(what + " are not supported yet; without weights the model is imported as bf16");
   }
+  if (options.layers)
+    if (llvm::Error error = config.limitLayers(*options.layers))
+      return error;
   if (!options.maxContext)
     return llvm::Error::success();
   if (*options.maxContext > config.context)
@@ -90,6 +79,13 @@ ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const Imp
   module->setAttr(model::kTargetAttr, builder.getStringAttr(options.target));
   module->setAttr(model::kSourceAttr, builder.getStringAttr(source));
   module->setAttr(model::kMeshAttr, builder.getI64IntegerAttr(options.mesh));
+  if (config.cutLayers)
+    module->setAttr(model::kLayersAttr, builder.getStringAttr((llvm::Twine(config.layers) + " of " +
+                                                               llvm::Twine(config.layers + config.cutLayers)).str()));
+  if (options.weights != "packed")
+    module->setAttr(model::kWeightsAttr, builder.getStringAttr(options.weights));
+  if (options.weights == "random")
+    module->setAttr(model::kSeedAttr, builder.getI64IntegerAttr(options.seed));
   module->setAttr(model::kOptionsAttr,
                   builder.getDictionaryAttr({integer("max_sequences", options.maxSequences),
                                              integer("max_tokens", options.maxTokens),
@@ -158,26 +154,45 @@ llvm::Error verifyModule(ModuleOp module) {
 
 } // namespace
 
+llvm::Expected<std::string> findConfig(const std::string &directory, bool mayBeFile) {
+  if (llvm::sys::fs::is_directory(directory)) {
+    llvm::SmallString<256> path(directory);
+    llvm::sys::path::append(path, "config.json");
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+    return makeError(directory + " has no config.json: point to the folder of a downloaded checkpoint");
+  }
+  if (llvm::sys::fs::exists(directory))
+    return mayBeFile
+               ? llvm::Expected<std::string>(directory)
+               : makeError(directory + " is a file but a checkpoint is a folder: point to the folder that holds it");
+  return makeError(directory + " does not exist");
+}
+
+llvm::Expected<ModelConfig> readModelConfig(const std::string &directory, bool mayBeFile) {
+  llvm::Expected<std::string> path = findConfig(directory, mayBeFile);
+  if (!path)
+    return path.takeError();
+  llvm::Expected<std::string> text = readTextFile(*path, kMaxConfigBytes);
+  if (!text)
+    return text.takeError();
+  return parseModelConfig(*text, *path);
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, const std::string &directory,
                                                        const ImportOptions &options, std::vector<std::string> *notes) {
   std::vector<std::string> unused;
   std::vector<std::string> &passedOver = notes ? *notes : unused;
   if (llvm::Error error = checkOptions(options))
     return error;
-  llvm::Expected<std::string> path = findConfig(directory, options);
-  if (!path)
-    return path.takeError();
-  llvm::Expected<std::string> text = readTextFile(*path, kMaxConfigBytes);
-  if (!text)
-    return text.takeError();
-  llvm::Expected<ModelConfig> config = parseModelConfig(*text, *path);
+  llvm::Expected<ModelConfig> config = readModelConfig(directory, options.readsConfigOnly());
   if (!config)
     return config.takeError();
   if (llvm::Error error = applyOptions(options, *config, passedOver))
     return error;
 
   std::vector<WeightSpec> weights = listWeights(*config);
-  if (!options.configOnly) {
+  if (!options.readsConfigOnly()) {
     llvm::Expected<CheckpointIndex> checkpoint = CheckpointIndex::open(directory);
     if (!checkpoint)
       return checkpoint.takeError();

@@ -5,6 +5,8 @@
 #include "compiler/import/Checkpoint.h"
 #include "compiler/import/ModelConfig.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
 namespace kimi::import_ {
 
 /// Part of a source matrix, as #kimi.rows.
@@ -25,6 +27,8 @@ struct WeightSpec {
 
   /// The logical shape of one layer: experts first, row groups split off.
   Shape shape() const;
+  /// Calls `see` with the name of every tensor, layer by layer, until it returns an error.
+  llvm::Error forEachTensor(llvm::function_ref<llvm::Error(const std::string &name)> see) const;
 };
 
 /// "dense" or "moe": layers of one kind share one function and one family of weights.

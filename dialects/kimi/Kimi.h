@@ -46,6 +46,9 @@ inline constexpr llvm::StringLiteral kOverridesAttr = "kimi.overrides"; // ["OP=
 inline constexpr llvm::StringLiteral kOptionsAttr = "kimi.options";     // {max_tokens = .., ..}
 inline constexpr llvm::StringLiteral kModelAttr = "kimi.model";         // {name, vocabulary, hidden, layers, context}
 inline constexpr llvm::StringLiteral kPhaseAttr = "kimi.phase";         // the last phase that ran
+inline constexpr llvm::StringLiteral kWeightsAttr = "kimi.weights";     // "random"; without it "packed"
+inline constexpr llvm::StringLiteral kSeedAttr = "kimi.seed";           // of random weights, i64
+inline constexpr llvm::StringLiteral kLayersAttr = "kimi.layers";       // "2 of 61", where some are left out
 /// On entry functions, after `specialise`.
 inline constexpr llvm::StringLiteral kEntryAttr = "kimi.entry";
 

@@ -59,8 +59,11 @@ protected:
     std::vector<emit::PackLog> logs = {emit::PackLog::read(folder.path(out))};
     if (!earlier.empty())
       logs.push_back(emit::PackLog::read(folder.path(earlier)));
+    llvm::Expected<emit::SourceFiles> sources = emit::SourceFiles::open(*checkpoint);
+    if (!sources)
+      return llvm::toString(sources.takeError());
     llvm::Expected<emit::PackedWeights> result =
-        emit::packWeights(*module, *checkpoint, {folder.path(out), logs, threads});
+        emit::packWeights(*module, *checkpoint, *sources, {folder.path(out), logs, threads});
     if (!result)
       return llvm::toString(result.takeError());
     packed = std::move(*result);
@@ -242,11 +245,13 @@ TEST_F(WeightStoreTest, ShortReadsNameFileAndBytes) {
   ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
   llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(folder.path("model"));
   ASSERT_TRUE(bool(checkpoint));
+  llvm::Expected<emit::SourceFiles> sources = emit::SourceFiles::open(*checkpoint);
+  ASSERT_TRUE(bool(sources));
   const std::string path = folder.path("model/model.safetensors");
   std::filesystem::resize_file(path, written.size() - 3);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(std::string("module {\n") + kTwoWeights + "\n}", &context);
   std::filesystem::create_directories(folder.path("short/weights"));
-  llvm::Expected<emit::PackedWeights> result = emit::packWeights(*module, *checkpoint, {folder.path("short")});
+  llvm::Expected<emit::PackedWeights> result = emit::packWeights(*module, *checkpoint, *sources, {folder.path("short")});
   ASSERT_FALSE(bool(result));
   EXPECT_EQ(llvm::toString(result.takeError()),
             path + " has " + std::to_string(written.size() - 3) + " bytes but " + std::to_string(written.size()) +
