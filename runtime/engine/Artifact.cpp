@@ -79,11 +79,4 @@ Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOp
   return verifyFiles(toVerify, options.numThreads, options.progress);
 }
 
-uint64_t Artifact::weightFileBytes() const {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < files.size(); ++i)
-    sum += weightFiles[i] ? files[i].bytes().size() : 0;
-  return sum;
-}
-
 } // namespace kimi::runtime
