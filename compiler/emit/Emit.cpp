@@ -3,6 +3,7 @@
 #include "compiler/emit/ArtifactDirectory.h"
 #include "compiler/emit/Manifest.h"
 #include "compiler/emit/PlanBuilder.h"
+#include "compiler/emit/ReferredWeights.h"
 #include "compiler/emit/VerifyArtifact.h"
 #include "compiler/emit/WeightStore.h"
 #include "compiler/import/Import.h"
@@ -22,17 +23,20 @@ using Clock = std::chrono::steady_clock;
 static constexpr llvm::StringLiteral kNeededFiles[] = {"tokenizer_config.json", "tiktoken.model"};
 static constexpr llvm::StringLiteral kOptionalFiles[] = {"generation_config.json", "chat_template.jinja"};
 
-static bool hasRandomWeights(mlir::ModuleOp plan) {
+/// "packed", "reference" or "random".
+static llvm::StringRef weightsMode(mlir::ModuleOp plan) {
   auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
-  return weights && weights.getValue() == "random";
+  return weights ? weights.getValue() : "packed";
 }
 
+static bool hasRandomWeights(mlir::ModuleOp plan) { return weightsMode(plan) == "random"; }
+
 static llvm::Error checkWeightsMode(mlir::ModuleOp plan) {
-  auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
-  if (!weights || weights.getValue() == "packed" || weights.getValue() == "random")
+  const llvm::StringRef mode = weightsMode(plan);
+  if (mode == "packed" || mode == "reference" || mode == "random")
     return llvm::Error::success();
-  return import_::makeError("the module's " + model::kWeightsAttr + " is \"" + weights.getValue() +
-                            "\" but packed and random are known");
+  return import_::makeError("the module's " + model::kWeightsAttr + " is \"" + mode +
+                            "\" but packed, reference and random are known");
 }
 
 /// With random weights nothing but the config is needed: token ids can be fed without a tokenizer.
@@ -122,6 +126,19 @@ static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) 
 
 llvm::Error checkOutput(const std::string &output) { return checkTarget(output); }
 
+static llvm::Expected<PackedWeights> storeWeights(mlir::ModuleOp plan, const Checkpoint &checkpoint,
+                                                  const ArtifactDirectory &artifact, const EmitOptions &options,
+                                                  ProgressTo progress) {
+  const bool refers = weightsMode(plan) == "reference";
+  const PackOptions packOptions{artifact.path(), artifact.logs(), options.threads, progress, /*onlyComputed=*/refers};
+  llvm::Expected<PackedWeights> weights = packWeights(plan, checkpoint.index, checkpoint.files, packOptions);
+  if (!weights || !refers)
+    return weights;
+  if (llvm::Error error = referWeights(plan, checkpoint.index, checkpoint.files, packOptions, *weights))
+    return error;
+  return weights;
+}
+
 /// Writes and verifies everything into `artifact`.
 static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &source, const EmitOptions &options,
                                         const ArtifactDirectory &artifact) {
@@ -138,8 +155,7 @@ static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &
   if (!checkpoint)
     return checkpoint.takeError();
   const auto start = Clock::now();
-  llvm::Expected<PackedWeights> weights =
-      packWeights(plan, checkpoint->index, checkpoint->files, {directory, artifact.logs(), options.threads, progress});
+  llvm::Expected<PackedWeights> weights = storeWeights(plan, *checkpoint, artifact, options, progress);
   if (!weights)
     return weights.takeError();
 

@@ -35,6 +35,7 @@ struct FileRecord {
   std::string path; // relative to the artifact
   uint64_t bytes = 0;
   std::string hash;
+  bool isReference = false; // a link to a file of the checkpoint
 };
 
 /// What a file is without its bytes. Whoever changes the bytes changes one of these: a change time cannot be set.

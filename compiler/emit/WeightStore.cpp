@@ -95,6 +95,8 @@ llvm::Error Store::addSlice(plan::WeightOp weight, int64_t layer, const import_:
 
 llvm::Error Store::list(mlir::ModuleOp plan, const import_::CheckpointIndex &checkpoint) {
   for (auto weight : plan.getOps<plan::WeightOp>()) {
+    if (options.onlyComputed && weight.getSource())
+      continue;
     const int64_t first = weight.getFirstLayer().value_or(0), count = weight.getNumLayers().value_or(1);
     for (int64_t layer = first; layer < first + count; ++layer)
       if (llvm::Error error = addSlice(weight, layer, checkpoint))
@@ -268,7 +270,7 @@ PackedWeights Store::collect() const {
       packed.packedBytes += job->file.bytes;
   }
   for (Slice slice : slices)
-    packed.slices[slice.weight.getSymName()].push_back(indices[jobs[slice.job].file.path]);
+    packed.slices[slice.weight.getSymName()].push_back({indices[jobs[slice.job].file.path], 0});
   return packed;
 }
 

@@ -19,11 +19,18 @@ struct PackOptions {
   std::vector<PackLog> logs = {};     // of `directory` and of an earlier artifact on the same file system
   unsigned threads = 2;
   ProgressTo progress = ProgressTo::nobody;
+  bool onlyComputed = false;          // weights that come from a checkpoint are left to referWeights()
+};
+
+/// Where one layer of a weight lies.
+struct PlacedSlice {
+  unsigned file = 0; // index into PackedWeights::files
+  uint64_t offset = 0;
 };
 
 struct PackedWeights {
-  std::vector<FileRecord> files;                 // each once, sorted by path
-  llvm::StringMap<std::vector<unsigned>> slices; // weight → per layer, index into `files`
+  std::vector<FileRecord> files;                    // each once, sorted by path
+  llvm::StringMap<std::vector<PlacedSlice>> slices; // weight → per layer
   uint64_t bytes = 0;                            // of `files`
   unsigned reused = 0;                           // of `files`: taken over
   llvm::StringSet<> verified;                    // paths of `files` that were read from the disk and match

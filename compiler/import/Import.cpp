@@ -2,6 +2,7 @@
 
 #include "compiler/import/Json.h"
 #include "compiler/import/LayerBuilder.h"
+#include "compiler/import/References.h"
 #include "compiler/import/StepBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -30,8 +31,8 @@ llvm::Error checkOptions(const ImportOptions &options) {
   if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
     return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
                      "; absorbed and expanded are supported");
-  if (options.weights != "packed" && options.weights != "random")
-    return makeError("the weights are " + inQuotes(options.weights) + "; packed and random are supported");
+  if (options.weights != "packed" && options.weights != "random" && options.weights != "reference")
+    return makeError("the weights are " + inQuotes(options.weights) + "; packed, reference and random are supported");
   if (llvm::Error error = checkRange("max_sequences", options.maxSequences, kMaxStep))
     return error;
   if (llvm::Error error = checkRange("max_tokens", options.maxTokens, kMaxStep))
@@ -104,11 +105,13 @@ void buildWeight(OpBuilder &builder, const WeightSpec &spec) {
                                                spec.rows->begin, spec.rows->end)
                         : model::RowsAttr();
   const Type element = spec.type == DataType::F32 ? Type(builder.getF32Type()) : builder.getBF16Type();
-  model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
+  auto weight = model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
                           TypeAttr::get(RankedTensorType::get(spec.shape(), element)),
                           builder.getStringAttr(spec.source), nullptr,
                           hasLayers ? builder.getI64IntegerAttr(spec.firstLayer) : IntegerAttr(),
                           number(spec.numLayers), number(spec.experts), rows, nullptr);
+  if (spec.pitch)
+    weight->setAttr(model::kPitchAttr, builder.getI64IntegerAttr(spec.pitch));
 }
 
 void buildRopeTable(OpBuilder &builder, const ModelConfig &config) {
@@ -198,6 +201,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, con
       return checkpoint.takeError();
     if (llvm::Error error = checkWeights(weights, *config, *checkpoint, passedOver))
       return error;
+    if (options.weights == "reference")
+      if (llvm::Error error = findPitches(weights, *checkpoint))
+        return error;
   }
   context.loadDialect<model::KimiDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   llvm::SmallString<256> source(directory);

@@ -26,7 +26,7 @@ struct ImportOptions {
   std::string prefillAttention = "absorbed"; // or "expanded"
   std::vector<std::string> overrides = {};   // "OP=NAME": becomes kimi.overrides
   std::optional<int64_t> layers = std::nullopt; // the first ones only: part of a model, for benchmarks
-  std::string weights = "packed";            // or "random": config.json is all that is read
+  std::string weights = "packed";            // "random": config.json is all that is read; "reference"
   int64_t seed = 1;                          // of random weights
   /// Only config.json is read: for looking at a model whose weights are elsewhere. Weights count as bf16.
   bool configOnly = false;

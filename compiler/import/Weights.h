@@ -23,6 +23,7 @@ struct WeightSpec {
   int64_t experts = 0;          // 0: not per expert
   std::optional<RowRange> rows = std::nullopt;
   bool mayBeF32 = false;        // else BF16 only
+  int64_t pitch = 0;            // with experts, by findPitches(): rows from one expert to the next; 0: not known
   DataType type = DataType::BF16;
 
   /// The logical shape of one layer: experts first, row groups split off.

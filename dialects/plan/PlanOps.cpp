@@ -16,6 +16,13 @@ std::optional<RankedTensorType> physicalType(RankedTensorType logical, kernel::L
   if (layout.getKind() == kernel::LayoutKind::row_major)
     return logical;
   int64_t rank = logical.getRank(), width = layout.getWidth();
+  if (layout.getKind() == kernel::LayoutKind::strided) {
+    if (rank < 3 || width < logical.getDimSize(rank - 2))
+      return std::nullopt;
+    SmallVector<int64_t> shape(logical.getShape());
+    shape[rank - 2] = width;
+    return RankedTensorType::get(shape, logical.getElementType());
+  }
   if (rank < 2 || width < 1 || logical.getDimSize(rank - 2) % width != 0)
     return std::nullopt;
   SmallVector<int64_t> shape(logical.getShape());
@@ -39,8 +46,11 @@ LogicalResult WeightOp::verify() {
                          << " but a file holds known sizes of i8, i32, i64, bf16, f16, f32 or f8E4M3FN";
   std::optional<RankedTensorType> expected = physicalType(getLogicalType(), getLayout());
   if (!expected) // C1
-    return emitOpError() << "'" << getSymName() << "' packs " << getPacks() << " in panels of "
-                         << getLayout().getWidth() << ", which do not divide its columns";
+    return emitOpError() << "'" << getSymName() << "' packs " << getPacks()
+                         << (getLayout().getKind() == kernel::LayoutKind::strided ? " in strides of " : " in panels of ")
+                         << getLayout().getWidth()
+                         << (getLayout().getKind() == kernel::LayoutKind::strided ? " rows, which do not hold its rows"
+                                                                                   : ", which do not divide its columns");
   if (*expected != getTensorType()) // C1
     return emitOpError() << "'" << getSymName() << "' is " << getType() << " but " << getPacks() << " in "
                          << getLayout() << " is " << *expected;

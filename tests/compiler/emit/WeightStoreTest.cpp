@@ -72,7 +72,7 @@ protected:
 
   /// What was packed for layer number `index` of `weight`, without the padding.
   std::string bytesOf(const std::string &weight, size_t index, size_t bytes) {
-    const emit::FileRecord &record = packed.files[packed.slices[weight][index]];
+    const emit::FileRecord &record = packed.files[packed.slices[weight][index].file];
     const std::string all = folder.read("out/" + record.path);
     EXPECT_EQ(all.size() % 4096, 0u);
     EXPECT_EQ(all.size(), record.bytes);
@@ -167,7 +167,7 @@ TEST_F(WeightStoreTest, EqualWeightsAreOneFile) {
                  "plan.weight @tied : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\""),
             "");
   EXPECT_EQ(packed.files.size(), 1u);
-  EXPECT_EQ(packed.slices["a"], packed.slices["tied"]);
+  EXPECT_EQ(packed.slices["a"][0].file, packed.slices["tied"][0].file);
 }
 
 TEST_F(WeightStoreTest, FilesAreNamedByTheirHash) {
@@ -218,7 +218,7 @@ TEST_F(WeightStoreTest, ACheckpointThatChangedIsReadAgain) {
 
 TEST_F(WeightStoreTest, DamagedFilesAreMadeAnew) {
   ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
-  const std::string path = packed.files[packed.slices["a"][0]].path;
+  const std::string path = packed.files[packed.slices["a"][0].file].path;
   std::string damaged = folder.read("out/" + path);
   damaged[1] ^= 1;
   folder.write("out/" + path, damaged);
