@@ -31,8 +31,10 @@ cl::opt<std::string> output("o", cl::desc("Where the artifact goes; with --compi
 cl::opt<std::string> target("target",
                             cl::desc("cpu (= cpu:x86-64-v3, the default), cpu:x86-64-v4, cpu:aarch64, cpu:native"),
                             cl::value_desc("TARGET"), cl::init("cpu"), cl::cat(what));
-cl::opt<std::string> numerics("numerics", cl::desc("Storage between operations: bf16 (default) or f32"),
-                              cl::value_desc("PROFILE"), cl::init("bf16"), cl::cat(what));
+cl::opt<std::string> numerics("numerics",
+                              cl::desc("Numeric profile: bf16, w8a16 or w4a16 as the checkpoint's weights are (the "
+                                       "default), or f32, where nothing is rounded between operations"),
+                              cl::value_desc("PROFILE"), cl::cat(what));
 cl::opt<int64_t> maxSequences("max-sequences", cl::desc("Sequences in one step (default 16)"), cl::value_desc("N"),
                               cl::init(16), cl::cat(what));
 cl::opt<int64_t> maxTokens("max-tokens", cl::desc("Tokens in one step (default 512)"), cl::value_desc("N"),

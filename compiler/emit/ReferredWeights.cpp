@@ -63,6 +63,10 @@ llvm::Expected<Start> Referrer::place(plan::WeightOp weight, int64_t layer) {
   if (elementBytes * 8 != type.getElementTypeBitWidth())
     return cannotStay(weight, "it is stored as " + import_::dataTypeName(source->type) + " and would have to be widened");
   const SourceRun &first = source->runs.front();
+  if (!first.rows.empty())
+    return cannotStay(weight, "a row of tensor \"" + first.tensor + "\" is the scales of " +
+                                  llvm::Twine(weight.getQuantised()->getBlockRows()) +
+                                  " rows of codes, and would have to be repeated for each");
   const uint64_t pitch = pitchBytes(weight, first.elements * elementBytes);
   for (auto [index, run] : llvm::enumerate(source->runs))
     if (run.file != first.file || run.offset != first.offset + index * pitch)

@@ -1,5 +1,7 @@
 #include "compiler/emit/WeightPacker.h"
 
+#include "compiler/emit/CheckValues.h"
+
 #include <bit>
 #include <cstring>
 
@@ -12,11 +14,13 @@ static constexpr uint64_t kPieceBytes = uint64_t(4) << 20;
 WeightPacker::WeightPacker(plan::WeightOp weight, const WeightSource &source, llvm::ArrayRef<InputFile> files)
     : source(source), files(files), sourceElementBytes(import_::dataTypeBytes(source.type)),
       elementBytes(weight.getTensorType().getElementTypeBitWidth() / 8) {
+  if (auto quantised = weight.getQuantised())
+    part = quantised->getPart();
   pieceElements = std::max<uint64_t>(kPieceBytes / elementBytes, 1);
   if (weight.getLayout().getKind() != kernel::LayoutKind::panel)
     return;
   width = static_cast<uint64_t>(weight.getLayout().getWidth());
-  columns = static_cast<uint64_t>(weight.getLogicalType().getShape().back());
+  columns = static_cast<uint64_t>(weight.getTensorType().getShape().drop_back().back());
   // Whole panels. Every run is whole matrices, so no piece ends inside a panel.
   const uint64_t panel = width * columns;
   pieceElements = std::max<uint64_t>(pieceElements / panel, 1) * panel;
@@ -80,17 +84,40 @@ void WeightPacker::pack(llvm::ArrayRef<char> piece) {
   }
 }
 
+/// Rows of `from`, as many columns each, in the order of `rows`.
+static void takeRows(llvm::ArrayRef<char> from, llvm::ArrayRef<uint32_t> rows, std::vector<char> &to) {
+  const uint64_t rowBytes = from.size() / (rows.back() + 1);
+  to.clear();
+  for (uint32_t row : rows)
+    to.insert(to.end(), from.begin() + row * rowBytes, from.begin() + (row + 1) * rowBytes);
+}
+
+/// Leaves elements of `run` in `input`, looked at and shown to `seeSource`; then its rows as often as they are taken.
+llvm::Error WeightPacker::read(const SourceRun &run, uint64_t done, uint64_t elements, Sink seeSource) {
+  input.resize(elements * sourceElementBytes);
+  if (llvm::Error error = files[run.file].read(run.offset + done * sourceElementBytes, input))
+    return error;
+  if (part)
+    if (llvm::Error error = checkValues(*part, source.type, input, run.tensor, run.firstElement + done))
+      return error;
+  if (seeSource)
+    if (llvm::Error error = seeSource(input))
+      return error;
+  if (run.rows.empty())
+    return llvm::Error::success();
+  takeRows(input, run.rows, spread);
+  std::swap(input, spread);
+  return llvm::Error::success();
+}
+
 llvm::Error WeightPacker::stream(Sink seeSource, Sink writePacked) {
   for (const SourceRun &run : source.runs)
     for (uint64_t done = 0; done < run.elements;) {
-      const uint64_t elements = std::min(pieceElements, run.elements - done);
-      input.resize(elements * sourceElementBytes);
-      if (llvm::Error error = files[run.file].read(run.offset + done * sourceElementBytes, input))
+      // Rows that are taken more than once are few: a run of scales is one piece.
+      const uint64_t elements = run.rows.empty() ? std::min(pieceElements, run.elements - done) : run.elements;
+      if (llvm::Error error = read(run, done, elements, seeSource))
         return error;
       done += elements;
-      if (seeSource)
-        if (llvm::Error error = seeSource(input))
-          return error;
       if (!writePacked)
         continue;
       pack(input);

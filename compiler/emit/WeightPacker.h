@@ -19,15 +19,17 @@ public:
   llvm::Error stream(Sink seeSource, Sink writePacked);
 
 private:
+  llvm::Error read(const SourceRun &run, uint64_t done, uint64_t elements, Sink seeSource);
   void pack(llvm::ArrayRef<char> piece);
 
   const WeightSource &source;
+  std::optional<model::QuantisedPart> part; // of a quantised weight
   llvm::ArrayRef<InputFile> files;
   uint64_t sourceElementBytes, elementBytes;
   uint64_t columns = 0; // of a panel: K; 0 = row-major
   uint64_t width = 0;   // rows of a panel
   uint64_t pieceElements = 0;
-  std::vector<char> input, widened, packed;
+  std::vector<char> input, spread, widened, packed;
 };
 
 } // namespace kimi::emit

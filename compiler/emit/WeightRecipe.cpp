@@ -21,7 +21,10 @@ static void printSource(const WeightSource &source, llvm::ArrayRef<FileIdentity>
   llvm::SmallSet<unsigned, 8> used;
   for (const SourceRun &run : source.runs) {
     used.insert(run.file);
-    stream << files[run.file].path << " " << run.offset << " " << run.elements << "\n";
+    stream << files[run.file].path << " " << run.offset << " " << run.elements;
+    for (uint32_t row : run.rows) // of scales: which of the run's rows each row of the weight repeats
+      stream << " " << row;
+    stream << "\n";
   }
   for (auto [index, file] : llvm::enumerate(files))
     if (used.contains(static_cast<unsigned>(index)))

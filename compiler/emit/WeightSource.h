@@ -11,10 +11,13 @@ struct SourceRun {
   unsigned file = 0; // index into CheckpointIndex::getFiles()
   uint64_t offset = 0;
   uint64_t elements = 0;
+  llvm::StringRef tensor = {};   // the checkpoint's name
+  uint64_t firstElement = 0;     // of the run, in the tensor
+  std::vector<uint32_t> rows = {}; // if not empty: which row of the run each row of the weight takes, ascending
 };
 
 struct WeightSource {
-  import_::DataType type = import_::DataType::BF16;
+  import_::DataType type = import_::DataType::BF16; // int4 codes count as U8: two in a byte, as in the file
   std::vector<SourceRun> runs; // in the order of the logical tensor's elements
 };
 

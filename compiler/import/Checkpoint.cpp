@@ -110,6 +110,11 @@ bool CheckpointIndex::addInventedTensor(llvm::StringRef name, TensorLocation loc
   return tensors.try_emplace(name, std::move(location)).second;
 }
 
+llvm::StringRef CheckpointIndex::nameOf(llvm::StringRef name) const {
+  auto entry = tensors.find(name);
+  return entry == tensors.end() ? llvm::StringRef() : entry->getKey();
+}
+
 std::vector<llvm::StringRef> CheckpointIndex::getNames() const {
   std::vector<llvm::StringRef> names(tensors.keys().begin(), tensors.keys().end());
   std::ranges::sort(names);

@@ -24,6 +24,9 @@ public:
   /// Null where the checkpoint has no such tensor.
   const TensorLocation *find(llvm::StringRef name) const;
 
+  /// `name` as a string that lives as long as the index; empty where it has no such tensor.
+  llvm::StringRef nameOf(llvm::StringRef name) const;
+
   /// Paths, sorted.
   llvm::ArrayRef<std::string> getFiles() const { return files; }
   size_t getNumTensors() const { return tensors.size(); }

@@ -2,6 +2,7 @@
 
 #include "compiler/import/Json.h"
 #include "compiler/import/LayerBuilder.h"
+#include "compiler/import/QuantisedWeights.h"
 #include "compiler/import/References.h"
 #include "compiler/import/StepBuilder.h"
 
@@ -19,6 +20,8 @@ namespace {
 constexpr uint64_t kMaxConfigBytes = 16u << 20;
 constexpr int64_t kMaxStep = 1 << 20; // sequences or tokens in one step
 
+constexpr llvm::StringLiteral kProfiles[] = {"", "f32", "bf16", "w8a16", "w4a16"}; // "": as the checkpoint
+
 llvm::Error checkRange(llvm::StringRef name, int64_t value, int64_t max) {
   if (value >= 1 && value <= max)
     return llvm::Error::success();
@@ -26,8 +29,9 @@ llvm::Error checkRange(llvm::StringRef name, int64_t value, int64_t max) {
 }
 
 llvm::Error checkOptions(const ImportOptions &options) {
-  if (options.numerics != "bf16" && options.numerics != "f32")
-    return makeError("the numeric profile is " + inQuotes(options.numerics) + "; bf16 and f32 are supported");
+  if (!llvm::is_contained(kProfiles, options.numerics))
+    return makeError("the numeric profile is " + inQuotes(options.numerics) + "; " + llvm::join(llvm::ArrayRef(kProfiles).drop_front(), ", ") +
+                     " are supported");
   if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
     return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
                      "; absorbed and expanded are supported");
@@ -40,13 +44,7 @@ llvm::Error checkOptions(const ImportOptions &options) {
   return checkRange("the mesh", options.mesh, kMaxStep);
 }
 
-llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config, std::vector<std::string> &notes) {
-  if (!config.quantisation.empty()) {
-    const std::string what = "quantization_config says " + config.quantisation + ": fp8 and int4 weights";
-    if (!options.readsConfigOnly())
-      return makeError(what + " are not supported yet: convert the checkpoint to bf16");
-    notes.push_back(what + " are not supported yet; without weights the model is imported as bf16");
-  }
+llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config) {
   if (options.layers)
     if (llvm::Error error = config.limitLayers(*options.layers))
       return error;
@@ -61,9 +59,37 @@ llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config, std:
   return llvm::Error::success();
 }
 
+/// The weights of the model as the checkpoint has them, checked; without it, as config.json lets them be.
+llvm::Expected<std::vector<WeightSpec>> readWeights(const std::string &directory, const ImportOptions &options,
+                                                    const ModelConfig &config, std::vector<std::string> &notes) {
+  if (options.readsConfigOnly())
+    return quantiseWeights(listWeights(config), config, nullptr);
+  llvm::Expected<CheckpointIndex> checkpoint = CheckpointIndex::open(directory);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  llvm::Expected<std::vector<WeightSpec>> weights = quantiseWeights(listWeights(config), config, &*checkpoint);
+  if (!weights)
+    return weights.takeError();
+  if (llvm::Error error = checkWeights(*weights, config, *checkpoint, notes))
+    return error;
+  if (options.weights == "reference")
+    if (llvm::Error error = findPitches(*weights, *checkpoint))
+      return error;
+  return weights;
+}
+
+/// f32 serves every checkpoint; the others say what its weights are.
+llvm::Expected<std::string> chooseProfile(const std::string &wanted, llvm::ArrayRef<WeightSpec> weights) {
+  const std::string own = profileOf(weights);
+  if (wanted.empty() || wanted == own || wanted == "f32")
+    return wanted.empty() ? own : wanted;
+  return makeError("the numeric profile is " + inQuotes(wanted) + " but the checkpoint's weights ask for " +
+                   inQuotes(own) + " (or f32)");
+}
+
 /// Everything that steers the pipeline stands on the module, so that every dump re-enters.
 ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const ImportOptions &options,
-                      llvm::StringRef source) {
+                      llvm::StringRef profile, llvm::StringRef source) {
   Builder builder(&context);
   auto integer = [&](llvm::StringRef name, int64_t value) {
     return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
@@ -76,7 +102,7 @@ ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const Imp
                   builder.getDictionaryAttr({text("name", config.name), integer("vocabulary", config.vocabulary),
                                              integer("hidden", config.hidden), integer("layers", config.layers),
                                              integer("context", config.context)}));
-  module->setAttr(model::kNumericsAttr, builder.getStringAttr(options.numerics));
+  module->setAttr(model::kNumericsAttr, builder.getStringAttr(profile));
   module->setAttr(model::kTargetAttr, builder.getStringAttr(options.target));
   module->setAttr(model::kSourceAttr, builder.getStringAttr(source));
   module->setAttr(model::kMeshAttr, builder.getI64IntegerAttr(options.mesh));
@@ -98,18 +124,34 @@ ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const Imp
   return module;
 }
 
+/// The logical type of a weight's elements: what one code, or one stored value, is.
+Type elementOf(OpBuilder &builder, const WeightSpec &spec) {
+  if (holdsPackedValues(spec))
+    return builder.getI4Type();
+  if (spec.type == DataType::F8_E4M3)
+    return builder.getType<Float8E4M3FNType>();
+  return spec.type == DataType::F32 ? Type(builder.getF32Type()) : builder.getBF16Type();
+}
+
+model::QuantisedAttr quantisedOf(OpBuilder &builder, const WeightSpec &spec) {
+  if (!spec.quantised)
+    return {};
+  return model::QuantisedAttr::get(builder.getContext(),
+                                   spec.quantised->isCodes ? model::QuantisedPart::codes : model::QuantisedPart::scales,
+                                   spec.quantised->blockRows, spec.quantised->blockColumns);
+}
+
 void buildWeight(OpBuilder &builder, const WeightSpec &spec) {
   auto number = [&](int64_t value) { return value ? builder.getI64IntegerAttr(value) : IntegerAttr(); };
   const bool hasLayers = spec.numLayers > 0;
   auto rows = spec.rows ? model::RowsAttr::get(builder.getContext(), spec.rows->groups, spec.rows->of,
                                                spec.rows->begin, spec.rows->end)
                         : model::RowsAttr();
-  const Type element = spec.type == DataType::F32 ? Type(builder.getF32Type()) : builder.getBF16Type();
   auto weight = model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
-                          TypeAttr::get(RankedTensorType::get(spec.shape(), element)),
+                          TypeAttr::get(RankedTensorType::get(spec.shape(), elementOf(builder, spec))),
                           builder.getStringAttr(spec.source), nullptr,
                           hasLayers ? builder.getI64IntegerAttr(spec.firstLayer) : IntegerAttr(),
-                          number(spec.numLayers), number(spec.experts), rows, nullptr);
+                          number(spec.numLayers), number(spec.experts), rows, quantisedOf(builder, spec), nullptr);
   if (spec.pitch)
     weight->setAttr(model::kPitchAttr, builder.getI64IntegerAttr(spec.pitch));
 }
@@ -122,13 +164,13 @@ void buildRopeTable(OpBuilder &builder, const ModelConfig &config) {
                                         number(rope.magnitude));
   auto type = RankedTensorType::get({config.context, 2, config.rope / 2}, builder.getF32Type());
   model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr("rope_table"), TypeAttr::get(type),
-                          nullptr, attribute, nullptr, nullptr, nullptr, nullptr, nullptr);
+                          nullptr, attribute, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
 }
 
-void buildModule(ModuleOp module, const ModelConfig &config, const ImportOptions &options,
+void buildModule(ModuleOp module, const ModelConfig &config, llvm::StringRef profile,
                  llvm::ArrayRef<WeightSpec> weights) {
   MLIRContext *context = module.getContext();
-  OpEmitter emit(module, options.numerics == "f32" ? Type(Float32Type::get(context)) : BFloat16Type::get(context));
+  OpEmitter emit(module, profile == "f32" ? Type(Float32Type::get(context)) : BFloat16Type::get(context));
   OpBuilder &builder = emit.builder;
   builder.setInsertionPointToEnd(module.getBody());
   for (const WeightSpec &spec : weights)
@@ -191,26 +233,21 @@ llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, con
   llvm::Expected<ModelConfig> config = readModelConfig(directory, options.readsConfigOnly());
   if (!config)
     return config.takeError();
-  if (llvm::Error error = applyOptions(options, *config, passedOver))
+  if (llvm::Error error = applyOptions(options, *config))
     return error;
 
-  std::vector<WeightSpec> weights = listWeights(*config);
-  if (!options.readsConfigOnly()) {
-    llvm::Expected<CheckpointIndex> checkpoint = CheckpointIndex::open(directory);
-    if (!checkpoint)
-      return checkpoint.takeError();
-    if (llvm::Error error = checkWeights(weights, *config, *checkpoint, passedOver))
-      return error;
-    if (options.weights == "reference")
-      if (llvm::Error error = findPitches(weights, *checkpoint))
-        return error;
-  }
+  llvm::Expected<std::vector<WeightSpec>> weights = readWeights(directory, options, *config, passedOver);
+  if (!weights)
+    return weights.takeError();
+  llvm::Expected<std::string> profile = chooseProfile(options.numerics, *weights);
+  if (!profile)
+    return profile.takeError();
   context.loadDialect<model::KimiDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   llvm::SmallString<256> source(directory);
   llvm::sys::fs::make_absolute(source);
   llvm::sys::path::remove_dots(source);
-  OwningOpRef<ModuleOp> module = createModule(context, *config, options, source);
-  buildModule(*module, *config, options, weights);
+  OwningOpRef<ModuleOp> module = createModule(context, *config, options, *profile, source);
+  buildModule(*module, *config, *profile, *weights);
   if (llvm::Error error = verifyModule(*module))
     return error;
   return module;

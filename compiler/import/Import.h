@@ -17,7 +17,7 @@ namespace kimi::import_ {
 
 /// What the command line decides; all of it becomes module attributes.
 struct ImportOptions {
-  std::string numerics = "bf16"; // "bf16" or "f32"
+  std::string numerics = ""; // "f32", "bf16", "w8a16", "w4a16"; empty: what the checkpoint's weights ask for
   std::string target = "cpu:x86-64-v3";
   int64_t mesh = 1;                   // ranks
   std::optional<int64_t> maxContext = std::nullopt; // at most max_position_embeddings, the default
@@ -28,7 +28,8 @@ struct ImportOptions {
   std::optional<int64_t> layers = std::nullopt; // the first ones only: part of a model, for benchmarks
   std::string weights = "packed";            // "random": config.json is all that is read; "reference"
   int64_t seed = 1;                          // of random weights
-  /// Only config.json is read: for looking at a model whose weights are elsewhere. Weights count as bf16.
+  /// Only config.json is read: for looking at a model whose weights are elsewhere. Every weight
+  /// that config.json lets be quantised counts as such.
   bool configOnly = false;
 
   bool readsConfigOnly() const { return configOnly || weights == "random"; }

@@ -18,7 +18,8 @@ struct InventedCheckpoint {
   std::vector<RandomKind> kinds; // of the index's files
 };
 
-/// Matrices are scaled so that what leaves them is about as large as what enters: [.., K] gets a variance of 1 / K.
+/// Matrices are scaled so that what leaves them is about as large as what enters: [.., K] gets a variance of 1 / K. In fp8
+/// and int4 codes are numbers drawn alike everywhere, and scales see to that; scales stand behind their codes in `weights`.
 /// Vectors (the factors of norms, the router's bias) are near 1: as factors they change little, as a bias they favour
 /// no expert. So hidden states and logits are finite at any depth.
 InventedCheckpoint inventCheckpoint(llvm::ArrayRef<WeightSpec> weights);

@@ -113,16 +113,15 @@ void readExperts(FieldReader &fields, ModelConfig &config) {
                 llvm::Twine(perGroup * config.keptGroups) + " experts");
 }
 
-/// fp8 or int4 in the words of the file.
-std::string describeQuantisation(const llvm::json::Object &object) {
-  const llvm::json::Object *quantisation = object.getObject("quantization_config");
+/// The outer object may say it for the inner one.
+llvm::Error readQuantisation(const llvm::json::Object &object, const std::string &where, ModelConfig &config) {
+  if (config.quantisation.format != WeightFormat::plain && !object.get("quantization_config"))
+    return llvm::Error::success();
+  llvm::Expected<Quantisation> quantisation = parseQuantisation(object, where);
   if (!quantisation)
-    return object.get("quantization_config") ? "unknown" : "";
-  std::string method = quantisation->getString("quant_method").value_or("unknown").str();
-  for (llvm::StringRef key : {"fmt", "format"})
-    if (const std::optional<llvm::StringRef> detail = quantisation->getString(key))
-      method += " " + detail->str();
-  return inQuotes(method);
+    return quantisation.takeError();
+  config.quantisation = std::move(*quantisation);
+  return llvm::Error::success();
 }
 
 /// The fields of the text model, be it the whole config or its text_config.
@@ -145,9 +144,9 @@ llvm::Error readText(const llvm::json::Object &object, const std::string &where,
   readAttention(fields, config);
   readExperts(fields, config);
   readRope(object, where, fields, config);
-  if (config.quantisation.empty())
-    config.quantisation = describeQuantisation(object);
-  return fields.takeError();
+  if (llvm::Error error = fields.takeError())
+    return error;
+  return readQuantisation(object, where, config);
 }
 
 } // namespace
@@ -174,8 +173,9 @@ llvm::Expected<ModelConfig> parseModelConfig(llvm::StringRef text, llvm::StringR
   FieldReader fields(*object, path.str());
   ModelConfig config{};
   config.name = fields.string("model_type");
-  config.quantisation = describeQuantisation(*object);
   if (llvm::Error error = fields.takeError())
+    return error;
+  if (llvm::Error error = readQuantisation(*object, path.str(), config))
     return error;
   if (!object->get("text_config")) {
     if (llvm::Error error = readText(*object, path.str(), config))

@@ -1,6 +1,8 @@
 // What config.json says of a model of the Kimi-K2 family, checked. Thread rule: a value.
 #pragma once
 
+#include "compiler/import/Quantisation.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -23,7 +25,7 @@ struct RopeConfig {
 struct ModelConfig {
   std::string name;     // the outer model_type
   std::string prefix;   // of every tensor name: "" or "language_model."
-  std::string quantisation; // the method, where the checkpoint is quantised
+  Quantisation quantisation;
 
   int64_t vocabulary, hidden, layers, context;
   int64_t heads, latent, nope, rope, value; // value: size of one head's value

@@ -17,7 +17,16 @@ RankedTensorType OpEmitter::activationType(int64_t columns, Type element) const 
 
 Value OpEmitter::loadWeight(const std::string &symbol, Value layer) {
   auto weight = module.lookupSymbol<model::WeightOp>(symbol);
-  return model::LoadWeightOp::create(builder, loc(), weight.getType(), symbol, layer);
+  const Value loaded = model::LoadWeightOp::create(builder, loc(), weight.getType(), symbol, layer);
+  if (!weight.getQuantised())
+    return loaded;
+  const model::QuantisedAttr quantised = *weight.getQuantised();
+  const std::string scaleSymbol = symbol + ".scales";
+  auto scaleWeight = module.lookupSymbol<model::WeightOp>(scaleSymbol);
+  const Value scales = model::LoadWeightOp::create(builder, loc(), scaleWeight.getType(), scaleSymbol, layer);
+  const int64_t blockRows = weight.getRows() ? 1 : quantised.getBlockRows(); // taken rows bring their own scales
+  return model::DequantiseOp::create(builder, loc(), inF32(loaded), loaded, scales, blockRows,
+                                     quantised.getBlockColumns());
 }
 
 Value OpEmitter::stepInput(model::StepInput input, int64_t vocabulary) {

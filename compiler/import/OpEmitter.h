@@ -18,6 +18,7 @@ public:
   mlir::Type getStorage() const { return storage; }
   mlir::RankedTensorType activationType(int64_t columns, mlir::Type element) const;
 
+  /// The weight's values: of a quantised one, codes times scales.
   mlir::Value loadWeight(const std::string &symbol, mlir::Value layer = {});
   mlir::Value stepInput(model::StepInput input, int64_t vocabulary = 32);
   mlir::Value constantIndex(int64_t value);

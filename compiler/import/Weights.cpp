@@ -1,6 +1,7 @@
 #include "compiler/import/Weights.h"
 
 #include "compiler/import/Json.h"
+#include "compiler/import/QuantisedWeights.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -28,6 +29,11 @@ private:
                        .numLayers = kind.numLayers});
     return weights.back();
   }
+  WeightSpec &project(llvm::StringRef suffix, llvm::StringRef source, Shape shape) {
+    WeightSpec &weight = add(suffix, source, std::move(shape));
+    weight.isProjection = true;
+    return weight;
+  }
   void addMlp(llvm::StringRef symbol, llvm::StringRef module, int64_t inner, int64_t experts = 0);
 
   const ModelConfig &config;
@@ -39,26 +45,26 @@ void LayerLister::listAttention() {
   const int64_t queryRows = config.heads * config.queryHead();
   add("input_layernorm", "input_layernorm.weight", {config.hidden});
   if (config.queryRank) {
-    add("q_a_proj", "self_attn.q_a_proj.weight", {*config.queryRank, config.hidden});
+    project("q_a_proj", "self_attn.q_a_proj.weight", {*config.queryRank, config.hidden});
     add("q_a_layernorm", "self_attn.q_a_layernorm.weight", {*config.queryRank});
-    add("q_b_proj", "self_attn.q_b_proj.weight", {queryRows, *config.queryRank});
+    project("q_b_proj", "self_attn.q_b_proj.weight", {queryRows, *config.queryRank});
   } else {
-    add("q_proj", "self_attn.q_proj.weight", {queryRows, config.hidden});
+    project("q_proj", "self_attn.q_proj.weight", {queryRows, config.hidden});
   }
-  add("kv_a_proj_with_mqa", "self_attn.kv_a_proj_with_mqa.weight", {config.latent + config.rope, config.hidden});
+  project("kv_a_proj_with_mqa", "self_attn.kv_a_proj_with_mqa.weight", {config.latent + config.rope, config.hidden});
   add("kv_a_layernorm", "self_attn.kv_a_layernorm.weight", {config.latent});
   const int64_t keyValue = config.nope + config.value;
   const Shape keyValueShape = {config.heads * keyValue, config.latent};
-  add("kv_b_key", "self_attn.kv_b_proj.weight", keyValueShape).rows = {config.heads, keyValue, 0, config.nope};
-  add("kv_b_value", "self_attn.kv_b_proj.weight", keyValueShape).rows = {config.heads, keyValue, config.nope, keyValue};
-  add("o_proj", "self_attn.o_proj.weight", {config.hidden, config.heads * config.value});
+  project("kv_b_key", "self_attn.kv_b_proj.weight", keyValueShape).rows = {config.heads, keyValue, 0, config.nope};
+  project("kv_b_value", "self_attn.kv_b_proj.weight", keyValueShape).rows = {config.heads, keyValue, config.nope, keyValue};
+  project("o_proj", "self_attn.o_proj.weight", {config.hidden, config.heads * config.value});
   add("post_attention_layernorm", "post_attention_layernorm.weight", {config.hidden});
 }
 
 void LayerLister::addMlp(llvm::StringRef symbol, llvm::StringRef module, int64_t inner, int64_t experts) {
   for (llvm::StringRef name : {"gate_proj", "up_proj", "down_proj"}) {
     const Shape shape = name == "down_proj" ? Shape{config.hidden, inner} : Shape{inner, config.hidden};
-    add((symbol + name).str(), (module + name + ".weight").str(), shape).experts = experts;
+    project((symbol + name).str(), (module + name + ".weight").str(), shape).experts = experts;
   }
 }
 
@@ -71,14 +77,6 @@ void LayerLister::listExperts() {
   addMlp("experts.", "mlp.experts.{expert}.", config.moeIntermediate, config.experts);
   // Several shared experts are stored, and run, as one MLP of their joint width.
   addMlp("shared_experts.", "mlp.shared_experts.", config.moeIntermediate * config.sharedExperts);
-}
-
-std::string nameOf(const WeightSpec &weight, int64_t layer, int64_t expert) {
-  std::string name = weight.source;
-  for (auto [hole, number] : {std::pair<llvm::StringRef, int64_t>{"{layer}", layer}, {"{expert}", expert}})
-    if (const size_t at = name.find(hole); at != std::string::npos)
-      name.replace(at, hole.size(), std::to_string(number));
-  return name;
 }
 
 /// Checks one tensor; the first one of a weight that may have two types decides for the others.
@@ -95,15 +93,22 @@ llvm::Error checkTensor(WeightSpec &weight, const std::string &name, bool isFirs
   if (tensor->type != weight.type)
     return makeError("tensor " + inQuotes(name) + " is " + dataTypeName(tensor->type) + " but must be " +
                      dataTypeName(weight.type) +
-                     (weight.mayBeF32 && isFirst ? " or BF16" : weight.mayBeF32 ? " as in the layers before it" : ""));
+                     (weight.mayBeF32 && isFirst ? " or BF16"
+                      : weight.mayBeF32 || (weight.isProjection && !isFirst) ? " as in the layers and experts before it"
+                                                                             : ""));
   return llvm::Error::success();
 }
 
 llvm::Error checkFamily(WeightSpec &weight, const CheckpointIndex &checkpoint, llvm::StringSet<> &expected) {
   bool isFirst = true;
-  return weight.forEachTensor([&](const std::string &name) {
+  return weight.forEachTensor([&](const std::string &name) -> llvm::Error {
     expected.insert(name);
-    return checkTensor(weight, name, std::exchange(isFirst, false), checkpoint);
+    if (llvm::Error error = checkTensor(weight, name, std::exchange(isFirst, false), checkpoint))
+      return error;
+    if (!holdsPackedValues(weight))
+      return llvm::Error::success();
+    expected.insert(shapeTensorOf(name));
+    return checkShapeTensor(weight, name, checkpoint);
   });
 }
 
@@ -154,15 +159,24 @@ void PassedOver::addNotes(std::vector<std::string> &notes) const {
 
 } // namespace
 
+std::string nameOf(const WeightSpec &weight, int64_t layer, int64_t expert) {
+  std::string name = weight.source;
+  for (auto [hole, number] : {std::pair<llvm::StringRef, int64_t>{"{layer}", layer}, {"{expert}", expert}})
+    if (const size_t at = name.find(hole); at != std::string::npos)
+      name.replace(at, hole.size(), std::to_string(number));
+  return name;
+}
+
 Shape WeightSpec::shape() const {
   Shape result;
   if (experts)
     result.push_back(experts);
-  if (!rows) {
+  if (rows)
+    result.append({rows->groups, rows->end - rows->begin, sourceShape[1]});
+  else
     result.append(sourceShape.begin(), sourceShape.end());
-    return result;
-  }
-  result.append({rows->groups, rows->end - rows->begin, sourceShape[1]});
+  if (quantised)
+    result.back() *= quantised->perElement;
   return result;
 }
 
@@ -211,6 +225,8 @@ llvm::Error checkWeights(llvm::MutableArrayRef<WeightSpec> weights, const ModelC
   for (llvm::StringRef name : checkpoint.getNames())
     if (!expected.contains(name) && !passedOver.count(name, config)) {
       const TensorLocation *tensor = checkpoint.find(name);
+      if (llvm::Error error = checkStrayScale(name, expected, checkpoint))
+        return error;
       return makeError("the checkpoint has the tensor " + inQuotes(name) + " (" + dataTypeName(tensor->type) + " " +
                        printShape(tensor->shape) + ") that a model of this config.json does not have");
     }

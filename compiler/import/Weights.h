@@ -14,6 +14,13 @@ struct RowRange {
   int64_t groups, of, begin, end;
 };
 
+/// One half of a quantised weight, as #kimi.quantised.
+struct QuantisedHalf {
+  bool isCodes;
+  int64_t blockRows, blockColumns; // of one scale
+  int64_t perElement = 1;          // values in one stored element: 8 nibbles in an int32
+};
+
 /// One kimi.weight: a tensor, or the tensors of one name pattern over layers and experts.
 struct WeightSpec {
   std::string symbol;
@@ -24,6 +31,8 @@ struct WeightSpec {
   std::optional<RowRange> rows = std::nullopt;
   bool mayBeF32 = false;        // else BF16 only
   int64_t pitch = 0;            // with experts, by findPitches(): rows from one expert to the next; 0: not known
+  bool isProjection = false;    // a matrix that formats may quantise
+  std::optional<QuantisedHalf> quantised = std::nullopt;
   DataType type = DataType::BF16;
 
   /// The logical shape of one layer: experts first, row groups split off.
@@ -39,7 +48,11 @@ struct LayerKind {
 };
 std::vector<LayerKind> listLayerKinds(const ModelConfig &config);
 
+/// The weights of the model, none quantised.
 std::vector<WeightSpec> listWeights(const ModelConfig &config);
+
+/// The checkpoint's name of one tensor of a weight.
+std::string nameOf(const WeightSpec &weight, int64_t layer, int64_t expert);
 
 /// Every tensor of `weights` must be in the checkpoint in its shape and type, and nothing else, but for what is
 /// passed over by rule; that is counted in `notes`. Sets the type of weights that may have two.

@@ -20,7 +20,7 @@ public:
   mlir::Value dim(mlir::Value shaped, int64_t dimension);
   mlir::Value toIndex(mlir::Value integer);
   mlir::Value toI32(mlir::Value index);
-  /// Widens bf16 to f32; f32 stays.
+  /// Widens bf16 and f8E4M3FN to f32; f32 stays.
   mlir::Value widen(mlir::Value value);
   mlir::Value empty(llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type element);
   mlir::Value filled(llvm::ArrayRef<mlir::OpFoldResult> sizes, mlir::Value scalar);

@@ -122,6 +122,44 @@ def Kernel_GroupedMatmulOp : Kernel_StructuredOp<"grouped_matmul", [Pure, Destin
   }];
 }
 
+def Kernel_DequantiseOp : Kernel_Op<"dequantise", [Pure]> {
+  let summary = "The values that a quantised weight stands for";
+  let description = [{
+    With codes in blocks of R x C (rows x columns): result[.., n, k] = f32(codes[.., n, k]) * scales[.., n / R, k / C],
+    one rounding. f8E4M3FN codes are finite. Codes of 4 bits are stored plus 8: their value is the nibble minus 8.
+
+    | | codes | result | scales, R = 1 | scales, R > 1 |
+    |---|---|---|---|---|
+    | row-major | [.., N, K] | [.., N, K] | [.., N, K / C] | [.., N / R, K / C] |
+    | `panels` | [.., N / 16, K, 16] | [.., N / 16, K, 16] | [.., N / 16, K / C, 16] | [.., N / R, K / C] |
+
+    Quotients round up: the last block may be smaller. i4 codes are i8 [.., N, K / 2] once they have a layout.
+    It never runs alone: codegen narrows it to the tile that is read and merges it into the reader.
+
+    (C1) the result is f32. (C2) codes are f8E4M3FN or i4 in the result's shape, or i8 with half as many values of K.
+    (C3) there is one scale per block. (C4) with `panels`, R is 1 or a multiple of 16.
+
+    Example:
+    `%w = kernel.dequantise %c, %s blocks 128 x 128 : tensor<192x256xf8E4M3FN>, tensor<2x2xf32> -> tensor<192x256xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$codes, AnyRankedTensor:$scales, I64Attr:$block_rows, I64Attr:$block_columns,
+                       UnitAttr:$panels);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $codes `,` $scales `blocks` $block_rows `x` $block_columns (`panels` $panels^)? attr-dict
+    `:` type($codes) `,` type($scales) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Scales have one row per row of codes, and lie like them.
+    bool hasRowScales() { return getBlockRows() == 1; }
+    /// The same values of a slice of the result. An error where the slice cuts a block whose scale it shares.
+    ::mlir::FailureOr<DequantiseOp> sliced(::mlir::OpBuilder &builder, ::mlir::tensor::ExtractSliceOp slice);
+    /// Writes the operation as a linalg.generic before itself.
+    ::mlir::linalg::GenericOp buildGeneric(::mlir::OpBuilder &builder);
+  }];
+}
+
 def Kernel_PagedAttentionOp : Kernel_StructuredOp<"paged_attention", [MemoryEffects<[MemRead]>]> {
   let summary = "Online-softmax attention of every token over its own sequence's cached latents";
   let description = [{

@@ -19,7 +19,8 @@ namespace kimi::model {
 enum class FusionRole {
   Root,        // begins a kernel; elementwise neighbours may join it
   Elementwise, // joins the kernel of its producer or consumer
-  Opaque       // a kernel of its own, nothing joins
+  Opaque,      // a kernel of its own, nothing joins
+  Operand      // made of weights alone: repeated in every kernel that reads it
 };
 
 /// The sizes behind the `?` of one value, in order.
@@ -39,7 +40,7 @@ mlir::MemRefType cacheMemRef(CacheType cache);
 
 /// Module attributes: all state that steers the pipeline, so that every dump re-enters.
 inline constexpr llvm::StringLiteral kTargetAttr = "kimi.target";       // "cpu:x86-64-v3"
-inline constexpr llvm::StringLiteral kNumericsAttr = "kimi.numerics";   // "f32", "bf16"
+inline constexpr llvm::StringLiteral kNumericsAttr = "kimi.numerics";   // "f32", "bf16", "w8a16", "w4a16"
 inline constexpr llvm::StringLiteral kMeshAttr = "kimi.mesh";           // ranks, i64
 inline constexpr llvm::StringLiteral kSourceAttr = "kimi.source";       // checkpoint directory
 inline constexpr llvm::StringLiteral kOverridesAttr = "kimi.overrides"; // ["OP=NAME", ..]

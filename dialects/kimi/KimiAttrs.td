@@ -33,6 +33,9 @@ def Kimi_EntryKind : Kimi_Enum<"EntryKind", "which steps an entry serves", [
 def Kimi_AttentionForm : Kimi_Enum<"AttentionForm", "how latent attention is computed", [
     I32EnumAttrCase<"absorbed", 0>, I32EnumAttrCase<"expanded", 1>]>;
 
+def Kimi_QuantisedPart : Kimi_Enum<"QuantisedPart", "which tensor of a quantised weight this is", [
+    I32EnumAttrCase<"codes", 0>, I32EnumAttrCase<"scales", 1>]>;
+
 class Kimi_Attr<string name, string mnemonic_> : AttrDef<Kimi_Dialect, name> { let mnemonic = mnemonic_; }
 
 def Kimi_StepInputAttr : EnumAttr<Kimi_Dialect, Kimi_StepInput, "step_input"> {
@@ -61,6 +64,19 @@ def Kimi_RowsAttr : Kimi_Attr<"Rows", "rows"> {
   }];
   let parameters = (ins "int64_t":$groups, "int64_t":$of, "int64_t":$begin, "int64_t":$end);
   let assemblyFormat = "`<` `groups` `=` $groups `,` `of` `=` $of `,` $begin `to` $end `>`";
+}
+
+def Kimi_QuantisedAttr : Kimi_Attr<"Quantised", "quantised"> {
+  let summary = "One half of a quantised weight: codes, or their scales, in blocks of rows x columns";
+  let description = [{
+    A value is its code times the scale of its block. `codes <128 x 128>` of f8E4M3FN is `fp8 128x128`, `codes <1 x 32>` of
+    i4 is `int4 g32`. Codes of 4 bits are stored plus 8, lowest nibble first.
+    The packer refuses codes that are not a number and scales that are not finite.
+    With `rows`, scales have a row for each row that is taken, whatever block it comes from: 1 x columns for kernels.
+    Example: `#kimi.quantised<codes 128 x 128>`
+  }];
+  let parameters = (ins EnumParameter<Kimi_QuantisedPart>:$part, "int64_t":$block_rows, "int64_t":$block_columns);
+  let assemblyFormat = "`<` $part $block_rows `x` $block_columns `>`";
 }
 
 def Kimi_RopeAttr : Kimi_Attr<"Rope", "rope"> {

@@ -29,6 +29,12 @@ Value multiplyAdd(BodyBuilder &p, ValueRange v) {
 
 } // namespace
 
+Values DequantiseOp::buildBody(OpBuilder &builder, ValueRange operands) {
+  auto op = kimi::kernel::DequantiseOp::create(builder, getLoc(), getResult().getType(), operands[0], operands[1],
+                                               getBlockRowsAttr(), getBlockColumnsAttr(), /*panels=*/UnitAttr());
+  return SmallVector<Value>{op.getResult()};
+}
+
 Values EmbeddingOp::buildBody(OpBuilder &builder, ValueRange operands) {
   BodyBuilder body(builder, getLoc());
   return SmallVector<Value>{lookUpRows(body, operands[1], operands[0], elementOf(getResult()))};

@@ -57,6 +57,21 @@ static int64_t dim(Value value, int64_t index) { return typeOf(value).getDimSize
 
 //===- module level ------------------------------------------------------------------------------------------===//
 
+static bool isCode(Type type) { return isa<Float8E4M3FNType>(type) || type.isInteger(4); }
+
+/// C5 of a weight.
+static LogicalResult verifyQuantised(WeightOp weight) {
+  auto type = cast<RankedTensorType>(weight.getType());
+  const bool holdsCodes = weight.getQuantised() && weight.getQuantised()->getPart() == QuantisedPart::codes;
+  if (holdsCodes != isCode(type.getElementType()))
+    return weight.emitOpError() << "'" << weight.getSymName() << "' is " << type
+                                << (holdsCodes ? " but codes are f8E4M3FN or i4" : ", which are codes: say `quantised`");
+  const bool isScale = type.getElementType().isF32() || type.getElementType().isBF16();
+  if (weight.getQuantised() && !holdsCodes && !isScale)
+    return weight.emitOpError() << "'" << weight.getSymName() << "' is " << type << " but scales are f32 or bf16";
+  return success();
+}
+
 LogicalResult WeightOp::verify() {
   auto type = cast<RankedTensorType>(getType());
   if (getSource().has_value() == getRope().has_value()) // C1
@@ -72,6 +87,24 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "'" << getSymName() << "' takes " << rows->getGroups() << " groups of "
                            << rows->getEnd() - rows->getBegin() << " rows but has type " << type;
   }
+  return verifyQuantised(*this); // C5
+}
+
+LogicalResult DequantiseOp::verify() {
+  RankedTensorType codes = typeOf(getCodes()), scales = typeOf(getScales());
+  if (failed(verifySameShape(*this, "codes", getCodes(), "result", getResult())) || // C1
+      failed(verifyF32(*this, getResult())))
+    return failure();
+  if (!isCode(codes.getElementType())) // C3
+    return emitOpError() << "codes are " << codes << " but must be f8E4M3FN or i4";
+  if (codes.getRank() < 2 || getBlockRows() < 1 || getBlockColumns() < 1) // C2
+    return emitOpError() << "has codes " << codes << " in blocks of " << getBlockRows() << " x " << getBlockColumns();
+  SmallVector<int64_t> shape(codes.getShape());
+  shape[shape.size() - 2] = llvm::divideCeil(shape[shape.size() - 2], getBlockRows());
+  shape.back() = llvm::divideCeil(shape.back(), getBlockColumns());
+  if (auto wanted = scales.clone(shape); wanted != scales) // C2
+    return emitOpError() << "has codes " << codes << " in blocks of " << getBlockRows() << " x " << getBlockColumns()
+                         << ": that needs scales " << wanted << ", not " << scales;
   return success();
 }
 

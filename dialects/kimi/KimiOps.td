@@ -25,13 +25,15 @@ def Kimi_WeightOp : Kimi_Op<"weight", [Symbol]> {
   let description = [{
     `type` is the logical tensor of one layer. `source` is the checkpoint's tensor name, {layer} standing for the
     layer number and {expert} for the expert number; with `experts` the leading size of `type` runs over experts.
-    `rows` takes part of a source matrix (kv_b_proj). `rope` instead of `source` asks for the table
+    `rows` takes part of a source matrix (kv_b_proj). `quantised` says that the weight is one half of another: its codes,
+    or their scales; a code's type is f8E4M3FN or i4. `rope` instead of `source` asks for the table
     [positions, 2, dim / 2] f32 of cos and sin of (f32 position * f32 frequency).
     `layout` is set by `select`: how the weight lies in the artifact.
 
     (C1) exactly one of `source` and `rope` is present. (C2) {layer} appears in `source` exactly when `num_layers`
     is present. (C3) `experts` is the leading size of `type`. (C4) with `rows`, `type` is
-    [groups, end - begin, K].
+    [groups, end - begin, K]. (C5) quantised codes are f8E4M3FN or i4, scales f32 or bf16; nothing else is
+    f8E4M3FN or i4.
 
     Lives from import to emit.
     Example: `kimi.weight @moe.gate_proj : tensor<16x64x256xbf16> from "model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight" layers 1 count 3 experts 16`
@@ -40,10 +42,10 @@ def Kimi_WeightOp : Kimi_Op<"weight", [Symbol]> {
                        OptionalAttr<Kimi_RopeAttr>:$rope,
                        OptionalAttr<I64Attr>:$first_layer, OptionalAttr<I64Attr>:$num_layers,
                        OptionalAttr<I64Attr>:$experts, OptionalAttr<Kimi_RowsAttr>:$rows,
-                       OptionalAttr<AnyAttr>:$layout);
+                       OptionalAttr<Kimi_QuantisedAttr>:$quantised, OptionalAttr<AnyAttr>:$layout);
   let assemblyFormat = [{
     $sym_name `:` $type (`from` $source^)? (`rope` $rope^)? (`layers` $first_layer^ `count` $num_layers)?
-    (`experts` $experts^)? (`rows` $rows^)? (`layout` $layout^)? attr-dict
+    (`experts` $experts^)? (`rows` $rows^)? (`quantised` $quantised^)? (`layout` $layout^)? attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -66,6 +68,23 @@ def Kimi_LoadWeightOp : Kimi_Op<"load_weight", [Pure, DeclareOpInterfaceMethods<
   let arguments = (ins FlatSymbolRefAttr:$weight, Optional<Index>:$layer);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$weight (`[` $layer^ `]`)? attr-dict `:` type($result)";
+}
+
+def Kimi_DequantiseOp : Kimi_ModelOp<"dequantise", "Operand", [Pure]> {
+  let summary = "The values that a quantised weight stands for";
+  let description = [{
+    result[.., n, k] = f32(codes[.., n, k]) * scales[.., n / R, k / C] in blocks of R x C, rounded once to f32 and never to
+    less. codes: [.., N, K], f8E4M3FN or i4; scales: [.., ceil(N / R), ceil(K / C)], f32 or bf16; result: f32 of codes'
+    shape. It is part of every kernel that reads it: the values are never stored.
+    (C1) codes and result have the same shape. (C2) there is one scale per block. (C3) codes are f8E4M3FN or i4.
+    Example: `%w = kimi.dequantise %c, %s blocks 128 x 128 : tensor<192x256xf8E4M3FN>, tensor<2x2xf32> -> tensor<192x256xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$codes, AnyRankedTensor:$scales, I64Attr:$block_rows, I64Attr:$block_columns);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $codes `,` $scales `blocks` $block_rows `x` $block_columns attr-dict
+    `:` type($codes) `,` type($scales) `->` type($result)
+  }];
 }
 
 def Kimi_LoadCacheOp : Kimi_Op<"load_cache", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {

@@ -30,9 +30,6 @@ inline constexpr llvm::StringLiteral kCodeAttr = "kimi.code";       // file name
 inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";     // array of #kernel.extent
 inline constexpr llvm::StringLiteral kSymbolAttr = "kernel.symbol"; // in the shared object
 
-/// `logical` as it lies in memory under `layout`; nothing where its columns do not fill whole panels.
-std::optional<mlir::RankedTensorType> physicalType(mlir::RankedTensorType logical, kernel::LayoutAttr layout);
-
 /// Whether the schema's DataType can say it.
 bool isStorageType(mlir::Type type);
 

@@ -12,25 +12,6 @@ namespace model = kimi::model;
 
 namespace kimi::plan {
 
-std::optional<RankedTensorType> physicalType(RankedTensorType logical, kernel::LayoutAttr layout) {
-  if (layout.getKind() == kernel::LayoutKind::row_major)
-    return logical;
-  int64_t rank = logical.getRank(), width = layout.getWidth();
-  if (layout.getKind() == kernel::LayoutKind::strided) {
-    if (rank < 3 || width < logical.getDimSize(rank - 2))
-      return std::nullopt;
-    SmallVector<int64_t> shape(logical.getShape());
-    shape[rank - 2] = width;
-    return RankedTensorType::get(shape, logical.getElementType());
-  }
-  if (rank < 2 || width < 1 || logical.getDimSize(rank - 2) % width != 0)
-    return std::nullopt;
-  SmallVector<int64_t> shape(logical.getShape());
-  shape[rank - 2] /= width;
-  shape.push_back(width);
-  return RankedTensorType::get(shape, logical.getElementType());
-}
-
 bool isStorageType(Type type) {
   return type.isBF16() || type.isF16() || type.isF32() || isa<Float8E4M3FNType>(type) || type.isInteger(8) ||
          type.isInteger(32) || type.isInteger(64);
@@ -44,7 +25,7 @@ LogicalResult WeightOp::verify() {
   if (!getTensorType().hasStaticShape() || !isStorageType(getTensorType().getElementType())) // C3
     return emitOpError() << "'" << getSymName() << "' is " << getType()
                          << " but a file holds known sizes of i8, i32, i64, bf16, f16, f32 or f8E4M3FN";
-  std::optional<RankedTensorType> expected = physicalType(getLogicalType(), getLayout());
+  std::optional<RankedTensorType> expected = getLayout().physicalType(getLogicalType());
   if (!expected) // C1
     return emitOpError() << "'" << getSymName() << "' packs " << getPacks()
                          << (getLayout().getKind() == kernel::LayoutKind::strided ? " in strides of " : " in panels of ")

@@ -30,10 +30,11 @@ def Plan_WeightOp : Plan_Op<"weight", [Symbol]> {
                        TypeAttrOf<AnyRankedTensor>:$packs, Kernel_LayoutAttr:$layout, OptionalAttr<StrAttr>:$source,
                        OptionalAttr<Kimi_RopeAttr>:$rope, OptionalAttr<I64Attr>:$first_layer,
                        OptionalAttr<I64Attr>:$num_layers, OptionalAttr<I64Attr>:$experts,
-                       OptionalAttr<Kimi_RowsAttr>:$rows);
+                       OptionalAttr<Kimi_RowsAttr>:$rows, OptionalAttr<Kimi_QuantisedAttr>:$quantised);
   let assemblyFormat = [{
     $sym_name `:` $type `packs` $packs `layout` $layout (`from` $source^)? (`rope` $rope^)?
-    (`layers` $first_layer^ `count` $num_layers)? (`experts` $experts^)? (`rows` $rows^)? attr-dict
+    (`layers` $first_layer^ `count` $num_layers)? (`experts` $experts^)? (`rows` $rows^)? (`quantised` $quantised^)?
+    attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

@@ -1,4 +1,5 @@
 // kimi-expand-math: conversions and transcendental functions as plain arithmetic.
+#include "passes/codegen/Float8.h"
 #include "passes/codegen/Passes.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -20,6 +21,7 @@ struct ExpandMath : kimi::passes::impl::ExpandMathBase<ExpandMath> {
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns);
     arith::populateExpandBFloat16Patterns(patterns);
+    kimi::passes::populateExpandFloat8Patterns(patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

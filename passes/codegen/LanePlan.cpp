@@ -14,6 +14,18 @@ bool isLoopIndex(Value value, unsigned loop) {
   return index && index.getDim() == loop;
 }
 
+bool variesOverLanes(AffineMap map, unsigned loop) {
+  return llvm::any_of(map.getResults(), [&](AffineExpr expr) {
+    if (!expr.isFunctionOfDim(loop))
+      return false;
+    auto quotient = dyn_cast<AffineBinaryOpExpr>(expr);
+    bool isBlock = quotient && expr.getKind() == AffineExprKind::FloorDiv && isa<AffineDimExpr>(quotient.getLHS()) &&
+                   isa<AffineConstantExpr>(quotient.getRHS()) &&
+                   cast<AffineConstantExpr>(quotient.getRHS()).getValue() % kLanes == 0;
+    return !isBlock;
+  });
+}
+
 Operation *combinerOf(linalg::GenericOp op, unsigned index) {
   Block *body = op.getBody();
   Value accumulator = op.getRegionOutputArgs()[index];
@@ -40,7 +52,7 @@ bool lastStrideIsOne(Value memref) {
 bool isContiguousOrAbsent(linalg::GenericOp op, unsigned loop) {
   for (OpOperand &operand : op->getOpOperands()) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    if (!map.isFunctionOfDim(loop))
+    if (!variesOverLanes(map, loop))
       continue;
     ArrayRef<AffineExpr> indices = map.getResults();
     for (AffineExpr index : indices.drop_back())
@@ -68,7 +80,7 @@ bool canLoadLanes(memref::LoadOp load, unsigned loop, const llvm::DenseSet<Value
 bool payloadHasVectorForm(linalg::GenericOp op, unsigned loop) {
   llvm::DenseSet<Value> varying;
   for (OpOperand &operand : op->getOpOperands())
-    if (op.getMatchingIndexingMap(&operand).isFunctionOfDim(loop) || op.isDpsInit(&operand))
+    if (variesOverLanes(op.getMatchingIndexingMap(&operand), loop) || op.isDpsInit(&operand))
       varying.insert(op.getMatchingBlockArgument(&operand));
   for (Operation &inner : op.getBody()->without_terminator()) {
     bool varies = isa<linalg::IndexOp>(inner) && cast<linalg::IndexOp>(inner).getDim() == loop;

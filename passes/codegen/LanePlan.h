@@ -20,6 +20,10 @@ struct LanePlan {
 
 LanePlan planLanes(mlir::linalg::GenericOp op);
 
+/// Whether elements that `map` names differ from lane to lane when `loop` runs over lanes. Blocks of whole vectors, such as
+/// `loop floordiv 32`, do not: lanes begin at multiples of kLanes.
+bool variesOverLanes(mlir::AffineMap map, unsigned loop);
+
 /// The operation that combines partial results of output `index`, or null: an fma counts as its addition.
 mlir::Operation *combinerOf(mlir::linalg::GenericOp op, unsigned index);
 

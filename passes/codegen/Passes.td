@@ -53,16 +53,17 @@ def WriteStructuredLoops : Pass<"kimi-write-structured-loops", "::mlir::func::Fu
   let summary = "Write linalg operations on buffers as loops over vectors";
   let description = [{
     The innermost contiguous output dimension runs in lanes of 16; sums run in one fixed order per output element;
-    blocks of four accumulators stay in registers. Operations without such a dimension become scalar loops.
+    blocks of four accumulators stay in registers. Operations without such a dimension become scalar loops. Terms that
+    share a factor over blocks of the sum (scales of quantised weights) are summed block by block without it.
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
 }
 
 def ExpandMath : Pass<"kimi-expand-math", "::mlir::func::FuncOp"> {
-  let summary = "Write bf16 conversions and transcendental functions as plain arithmetic";
+  let summary = "Write conversions of small floats and transcendental functions as plain arithmetic";
   let description = [{
     A kernel object calls no library: exp, log and their like become polynomials (upstream's), bf16 to and from f32
-    becomes shifts with rounding to nearest even.
+    becomes shifts with rounding to nearest even, f8E4M3FN to f32 becomes shifts, a conversion from f16, and a factor.
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::math::MathDialect", "::mlir::arith::ArithDialect"];
 }

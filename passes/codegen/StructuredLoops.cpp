@@ -1,8 +1,10 @@
 #include "passes/codegen/StructuredLoops.h"
 
+#include "passes/codegen/BlockScale.h"
 #include "passes/codegen/LanePlan.h"
+#include "passes/codegen/LoopPositions.h"
 
-#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -23,6 +25,9 @@ namespace {
 // AVX2 registers of accumulators, enough to hide the latency of the multiply-adds.
 constexpr int64_t kBlock = 4;
 
+// Blocks of a sum up to this size are written out, so that which half of a byte is read is known when it is compiled.
+constexpr int64_t kUnrolled = 2;
+
 /// Offsets of one element of a register block, per loop.
 using Point = SmallVector<int64_t>;
 
@@ -30,7 +35,8 @@ class LoopWriter {
 public:
   explicit LoopWriter(linalg::GenericOp op)
       : op(op), b(op), loc(op.getLoc()), plan(planLanes(op)), numLoops(op.getNumLoops()), ivs(numLoops),
-        block(numLoops, 1), staticSizes(op.getStaticLoopRanges()) {}
+        block(numLoops, 1), staticSizes(op.getStaticLoopRanges()), positions(op),
+        blockScale(plan.use == LaneUse::Reduction ? std::nullopt : findBlockScale(op)) {}
 
   void run() {
     for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
@@ -164,8 +170,70 @@ private:
     if (depth == reductions.size())
       return evaluateAll(block, accumulators, width);
     unsigned loop = reductions[depth];
-    return carryLoop(loop, index(0), sizes[loop], 1, accumulators,
-                     [&](ValueRange now) { return reduce(block, SmallVector<Value>(now), depth + 1, width); });
+    return reduceBlocks(block, accumulators, depth, width, index(0), sizes[loop], positions.blocksOf(loop));
+  }
+
+  /// The same sum in the same order, as nested loops over blocks: what is indexed by block stands outside the inner loop.
+  SmallVector<Value> reduceBlocks(ArrayRef<Point> block, ValueRange accumulators, unsigned depth, int64_t width,
+                                  Value begin, Value end, ArrayRef<int64_t> sizes) {
+    unsigned loop = reductions[depth];
+    auto next = [&](ValueRange now) { return reduce(block, SmallVector<Value>(now), depth + 1, width); };
+    if (sizes.empty())
+      return carryLoop(loop, begin, end, 1, accumulators, next);
+    int64_t size = sizes.front();
+    bool isWhole = staticSizes[loop] != ShapedType::kDynamic && staticSizes[loop] % size == 0;
+    return carryLoop(loop, begin, end, size, accumulators, [&](ValueRange now) {
+      Value first = ivs[loop];
+      positions.enterBlock(loop, size, first);
+      if (isWhole && size <= kUnrolled)
+        return unroll(loop, first, size, now, next);
+      Value last = arith::AddIOp::create(b, loc, first, index(size));
+      if (!isWhole)
+        last = arith::MinUIOp::create(b, loc, last, end);
+      auto inner = [&](ValueRange sums) {
+        return reduceBlocks(block, sums, depth, width, first, last, sizes.drop_front());
+      };
+      bool sharesFactor = blockScale && blockScale->loop == loop && blockScale->size == size;
+      return sharesFactor ? scaleBlock(block, now, width, inner) : inner(now);
+    });
+  }
+
+  /// now + factor * (the block's own sum from 0, of terms without their factor).
+  SmallVector<Value> scaleBlock(ArrayRef<Point> block, ValueRange now, int64_t width,
+                                function_ref<SmallVector<Value>(ValueRange)> sumOfBlock) {
+    SmallVector<Value> zeros;
+    for (Value sum : now)
+      zeros.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(sum.getType())));
+    isUnscaled = true;
+    SmallVector<Value> sums = sumOfBlock(zeros);
+    isUnscaled = false;
+    loaded.clear();
+    dimIndices.clear();
+    for (auto [number, point] : llvm::enumerate(block)) {
+      IRMapping mapping;
+      mapping.map(op.getMatchingBlockArgument(blockScale->operand), loadInput(*blockScale->operand, point, width));
+      for (Operation *inner : blockScale->factorOps)
+        cloneElementwise(*inner, mapping, width);
+      Value factor = mapping.lookupOrDefault(blockScale->factor);
+      if (isa<VectorType>(sums[number].getType()))
+        factor = spread(factor, width);
+      sums[number] = math::FmaOp::create(b, loc, sums[number], factor, now[number]);
+    }
+    loaded.clear();
+    dimIndices.clear();
+    return sums;
+  }
+
+  SmallVector<Value> unroll(unsigned loop, Value first, int64_t size, ValueRange carried,
+                            function_ref<SmallVector<Value>(ValueRange)> body) {
+    SmallVector<Value> now(carried);
+    for (int64_t offset = 0; offset < size; ++offset) {
+      ivs[loop] = offset == 0 ? first : arith::AddIOp::create(b, loc, first, index(offset)).getResult();
+      positions.enterRemainder(loop, size, offset);
+      now = body(now);
+    }
+    positions.leaveRemainder(loop, size);
+    return now;
   }
 
   SmallVector<Value> carryLoop(unsigned loop, Value begin, Value end, int64_t step, ValueRange carried,
@@ -243,19 +311,18 @@ private:
   }
 
   SmallVector<Value> indicesOf(AffineMap map, const Point &point) {
-    SmallVector<Value> dims, indices;
-    for (unsigned loop = 0; loop < numLoops; ++loop)
-      dims.push_back(map.isFunctionOfDim(loop) ? dimIndex(loop, point) : Value());
+    SmallVector<Value> indices;
     for (AffineExpr expr : map.getResults())
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        indices.push_back(dims[dim.getPosition()]);
-      else
-        indices.push_back(affine::expandAffineExpr(b, loc, expr, dims, {}));
+      indices.push_back(positionOf(expr, point));
     return indices;
   }
 
+  Value positionOf(AffineExpr expr, const Point &point) {
+    return positions.evaluate(b, loc, expr, [&](unsigned loop) { return dimIndex(loop, point); });
+  }
+
   bool variesOverLanes(OpOperand &operand, int64_t width) {
-    return width > 1 && op.getMatchingIndexingMap(&operand).isFunctionOfDim(plan.loop);
+    return width > 1 && kimi::passes::variesOverLanes(op.getMatchingIndexingMap(&operand), plan.loop);
   }
 
   Value load(OpOperand &operand, const Point &point, int64_t width) {
@@ -298,13 +365,14 @@ private:
   SmallVector<Value> evaluate(const Point &point, ArrayRef<Value> accumulators, int64_t width) {
     IRMapping mapping;
     for (OpOperand *input : op.getDpsInputOperands())
-      if (BlockArgument argument = op.getMatchingBlockArgument(input); !argument.use_empty())
+      if (BlockArgument argument = op.getMatchingBlockArgument(input); !argument.use_empty() && !isLeftOut(input))
         mapping.map(argument, loadInput(*input, point, width));
     for (auto [argument, value] : llvm::zip(op.getRegionOutputArgs(), accumulators))
       if (value)
         mapping.map(argument, value);
     for (Operation &inner : op.getBody()->without_terminator())
-      evaluateOp(inner, point, mapping, width);
+      if (!isUnscaled || !blockScale->makesFactor(&inner))
+        evaluateOp(inner, point, mapping, width);
     SmallVector<Value> results;
     for (auto [number, value] : llvm::enumerate(op.getBody()->getTerminator()->getOperands())) {
       Value result = mapping.lookupOrDefault(value);
@@ -314,7 +382,11 @@ private:
     return results;
   }
 
+  bool isLeftOut(OpOperand *input) { return isUnscaled && input == blockScale->operand; }
+
   void evaluateOp(Operation &inner, const Point &point, IRMapping &mapping, int64_t width) {
+    if (isUnscaled && &inner == blockScale->product)
+      return mapping.map(inner.getResult(0), mapping.lookupOrDefault(blockScale->unscaled));
     if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
       Value scalar = dimIndex(indexOp.getDim(), point);
       if (width > 1 && indexOp.getDim() == plan.loop) {
@@ -324,6 +396,11 @@ private:
       mapping.map(indexOp.getResult(), scalar);
       return;
     }
+    if (auto apply = dyn_cast<affine::AffineApplyOp>(inner))
+      if (std::optional<AffineExpr> expr = exprOverLoops(apply)) {
+        mapping.map(apply.getResult(), positionOf(*expr, point));
+        return;
+      }
     if (auto loadOp = dyn_cast<memref::LoadOp>(inner); loadOp && width > 1 && !loadOp.getIndices().empty() &&
                                                        isLoopIndex(loadOp.getIndices().back(), plan.loop)) {
       SmallVector<Value> indices;
@@ -368,6 +445,9 @@ private:
   SmallVector<int64_t> block, staticSizes;
   SmallVector<unsigned> parallels, reductions;
   std::optional<unsigned> rowLoop, columnLoop;
+  LoopPositions positions;
+  std::optional<BlockScale> blockScale;
+  bool isUnscaled = false; // inside a block whose factor comes behind its sum
   std::map<std::pair<unsigned, std::vector<int64_t>>, Value> loaded;
   std::map<std::pair<unsigned, int64_t>, Value> dimIndices;
 };

@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
@@ -26,7 +27,7 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
     // Sizes must be asked of arguments, not of operations that are about to be fused away: hence the clean-ups.
     if (failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/true)) || failed(tileResult()) ||
         failed(cleanUp()) || failed(buildStructured(/*onlyOwnGrid=*/false)) || failed(cleanUp()) ||
-        failed(recordGrid()))
+        failed(mergeDequantise()) || failed(recordGrid()))
       signalPassFailure();
   }
 
@@ -69,6 +70,50 @@ struct TileToGrid : kimi::passes::impl::TileToGridBase<TileToGrid> {
       op->replaceAllUsesWith(*results);
       op.erase();
     }
+    return success();
+  }
+
+  /// Values of a quantised weight are made where they are read: slices first, then the reader's own loops.
+  LogicalResult mergeDequantise() {
+    SmallVector<tensor::ExtractSliceOp> slices;
+    getOperation().walk([&](tensor::ExtractSliceOp slice) { slices.push_back(slice); });
+    for (tensor::ExtractSliceOp slice : slices) // program order: a slice of a slice finds its source narrowed
+      if (auto source = slice.getSource().getDefiningOp<DequantiseOp>()) {
+        OpBuilder builder(slice);
+        FailureOr<DequantiseOp> narrow = source.sliced(builder, slice);
+        if (failed(narrow))
+          return failure();
+        slice.replaceAllUsesWith(narrow->getResult());
+        slice.erase();
+      }
+    SmallVector<DequantiseOp> ops;
+    getOperation().walk([&](DequantiseOp op) { ops.push_back(op); });
+    for (DequantiseOp op : ops) {
+      OpBuilder builder(op);
+      if (!op.use_empty() && failed(mergeIntoReaders(op.buildGeneric(builder), op)))
+        return failure();
+      op.erase();
+    }
+    return cleanUp();
+  }
+
+  LogicalResult mergeIntoReaders(linalg::GenericOp values, DequantiseOp op) {
+    op.getResult().replaceAllUsesWith(values->getResult(0));
+    IRRewriter rewriter(&getContext());
+    for (OpOperand &use : llvm::make_early_inc_range(values->getUses())) {
+      auto reader = dyn_cast<linalg::GenericOp>(use.getOwner());
+      rewriter.setInsertionPoint(use.getOwner());
+      FailureOr<linalg::ElementwiseOpFusionResult> fused =
+          reader ? linalg::fuseElementwiseOps(rewriter, &use) : FailureOr<linalg::ElementwiseOpFusionResult>();
+      if (failed(fused))
+        return values.emitError() << "kernel '" << getOperation().getSymName()
+                                  << "' would store the values of a quantised weight: '" << use.getOwner()->getName()
+                                  << "' cannot read codes";
+      for (auto [from, to] : fused->replacements)
+        rewriter.replaceAllUsesWith(from, to);
+      rewriter.eraseOp(reader);
+    }
+    rewriter.eraseOp(values);
     return success();
   }
 

@@ -1,4 +1,5 @@
 // kimi-write-structured-loops: every linalg operation of a kernel becomes loops.
+#include "passes/codegen/Float8.h"
 #include "passes/codegen/Passes.h"
 #include "passes/codegen/StructuredLoops.h"
 
@@ -6,6 +7,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace kimi::passes {
 #define GEN_PASS_DEF_WRITESTRUCTUREDLOOPS
@@ -18,6 +20,11 @@ namespace {
 
 struct WriteStructuredLoops : kimi::passes::impl::WriteStructuredLoopsBase<WriteStructuredLoops> {
   void runOnOperation() override {
+    // Codes become arithmetic while their scale is still known to be one for a block.
+    RewritePatternSet patterns(&getContext());
+    kimi::passes::populateExpandFloat8Patterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp copy) { copies.push_back(copy); });

@@ -19,11 +19,22 @@ using kimi::passes::FusionGroup;
 
 namespace {
 
+/// The operations of a kernel in their order: what its operands are made of, then the group's own.
+SmallVector<Operation *> opsOf(const FusionGroup &group) {
+  SmallVector<Operation *> ops;
+  for (Operation *op : group.ops)
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp(); kimi::passes::isOperand(producer))
+        ops.push_back(producer);
+  ops.append(group.ops);
+  return ops;
+}
+
 /// "linear_swiglu_round_64x256": the operations, each named once, then the sizes that make this kernel differ.
 std::string kernelName(const FusionGroup &group, ArrayRef<Value> inputs, ArrayRef<Value> outputs) {
   std::string name;
   StringRef previous;
-  for (Operation *op : group.ops) {
+  for (Operation *op : opsOf(group)) {
     StringRef mnemonic = op->getName().stripDialect();
     if (mnemonic != previous)
       name += (name.empty() ? "" : "_") + mnemonic.str();
@@ -58,6 +69,7 @@ public:
 
 private:
   void findInterface(const FusionGroup &group);
+  void addInputs(Operation *op, const FusionGroup &group, llvm::SetVector<Value> &in);
   kernel::FuncOp declare(const FusionGroup &group, const DimAnalysis &dims);
   LogicalResult fillBody(kernel::FuncOp func, const FusionGroup &group);
   Value mapped(Value value, IRMapping &mapping);
@@ -70,13 +82,21 @@ private:
   llvm::StringMap<unsigned> namesTaken;
 };
 
+void Outliner::addInputs(Operation *op, const FusionGroup &group, llvm::SetVector<Value> &in) {
+  for (Value operand : op->getOperands()) {
+    Value source = sourceOf(operand);
+    if (kimi::passes::isOperand(source.getDefiningOp()))
+      addInputs(source.getDefiningOp(), group, in);
+    else if (!source.getDefiningOp() || !llvm::is_contained(group.ops, source.getDefiningOp()))
+      in.insert(source);
+  }
+}
+
 void Outliner::findInterface(const FusionGroup &group) {
   llvm::SetVector<Value> in, out;
   auto inGroup = [&](Operation *op) { return op && llvm::is_contained(group.ops, op); };
   for (Operation *op : group.ops) {
-    for (Value operand : op->getOperands())
-      if (Value source = sourceOf(operand); !inGroup(source.getDefiningOp()))
-        in.insert(source);
+    addInputs(op, group, in);
     for (Value result : op->getResults())
       if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !inGroup(user); }))
         out.insert(result);
@@ -112,17 +132,27 @@ kernel::FuncOp Outliner::declare(const FusionGroup &group, const DimAnalysis &di
     if (!dims.of(output).empty())
       func.setResultAttr(index, kernel::kDimsAttr, attribute(dims.of(output)));
   SmallVector<Attribute> names;
-  for (Operation *op : group.ops)
+  for (Operation *op : opsOf(group))
     names.push_back(builder.getStringAttr(op->getName().stripDialect()));
   func->setAttr("kernel.ops", builder.getArrayAttr(names));
   return func;
 }
 
-/// `value` inside the kernel: an argument, an operation's result, or a view repeated here.
+/// `value` inside the kernel: an argument, an operation's result, or a view or an operand's operation repeated here.
 Value Outliner::mapped(Value value, IRMapping &mapping) {
   if (mapping.contains(value))
     return mapping.lookup(value);
   Operation *view = value.getDefiningOp();
+  if (kimi::passes::isOperand(view)) {
+    SmallVector<Value> operands;
+    for (Value operand : view->getOperands())
+      operands.push_back(mapped(operand, mapping));
+    FailureOr<SmallVector<Value>> results = cast<ModelOpInterface>(view).buildBody(builder, operands);
+    if (failed(results))
+      return {};
+    mapping.map(view->getResults(), *results);
+    return mapping.lookup(value);
+  }
   mapped(view->getOperand(0), mapping);
   for (Value size : view->getOperands().drop_front()) // dynamic sizes: constants or tensor.dim of the source
     if (!mapping.contains(size)) {
@@ -148,6 +178,8 @@ LogicalResult Outliner::fillBody(kernel::FuncOp func, const FusionGroup &group) 
     SmallVector<Value> operands;
     for (Value operand : op->getOperands())
       operands.push_back(mapped(operand, mapping));
+    if (llvm::is_contained(operands, Value()))
+      return failure();
     FailureOr<SmallVector<Value>> results = cast<ModelOpInterface>(op).buildBody(builder, operands);
     if (failed(results))
       return failure();

@@ -9,13 +9,18 @@ bool isView(Operation *op) {
   return isa_and_nonnull<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
 }
 
+bool isOperand(Operation *op) {
+  auto modelOp = dyn_cast_or_null<ModelOpInterface>(op);
+  return modelOp && modelOp.fusionRole() == FusionRole::Operand;
+}
+
 namespace {
 
 class GroupFormer {
 public:
   SmallVector<std::unique_ptr<FusionGroup>> run(func::FuncOp function) {
     for (Operation &op : function.getBody().front())
-      if (auto modelOp = dyn_cast<ModelOpInterface>(op))
+      if (auto modelOp = dyn_cast<ModelOpInterface>(op); modelOp && !isOperand(&op))
         place(modelOp);
     llvm::erase_if(groups, [](const std::unique_ptr<FusionGroup> &group) { return group->ops.empty(); });
     return std::move(groups);
@@ -72,6 +77,8 @@ private:
       producer = producer->getOperand(0).getDefiningOp();
     if (!producer)
       return true;
+    if (isOperand(producer))
+      return operandsAreReady(producer, group);
     auto found = groupOf.find(producer);
     if (found != groupOf.end())
       return found->second == group || found->second->ops[0]->isBeforeInBlock(group->ops[0]);

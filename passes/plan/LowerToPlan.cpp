@@ -73,7 +73,7 @@ LogicalResult Lowering::checkLayer(Operation *load, Value layer) {
 LogicalResult Lowering::checkLayout(KernelCall call, unsigned index, kimi::model::WeightOp weight) {
   auto func = symbols.lookup<KernelFunc>(call.getCallee());
   auto logical = cast<RankedTensorType>(weight.getType());
-  std::optional<RankedTensorType> physical = physicalType(logical, layoutOf(weight));
+  std::optional<RankedTensorType> physical = layoutOf(weight).physicalType(logical);
   if (physical && *physical == func.getArgumentTypes()[index])
     return success();
   InFlightDiagnostic error = call.emitError() << "'" << call.getCallee() << "' reads '" << weight.getSymName()
@@ -149,10 +149,10 @@ LogicalResult Lowering::lowerFunction(func::FuncOp function, Block *body) {
 LogicalResult Lowering::defineWeight(kimi::model::WeightOp weight) {
   auto logical = cast<RankedTensorType>(weight.getType());
   auto layout = layoutOf(weight);
-  WeightOp::create(builder, weight.getLoc(), weight.getSymNameAttr(), TypeAttr::get(*physicalType(logical, layout)),
+  WeightOp::create(builder, weight.getLoc(), weight.getSymNameAttr(), TypeAttr::get(*layout.physicalType(logical)),
                    TypeAttr::get(logical), layout, weight.getSourceAttr(), weight.getRopeAttr(),
                    weight.getFirstLayerAttr(), weight.getNumLayersAttr(), weight.getExpertsAttr(),
-                   weight.getRowsAttr());
+                   weight.getRowsAttr(), weight.getQuantisedAttr());
   return success();
 }
 

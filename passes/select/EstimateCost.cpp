@@ -67,6 +67,16 @@ private:
            llvm::all_of(argument.getUsers(), [](Operation *user) { return isa<tensor::ExtractOp>(user); });
   }
 
+  /// One matrix per expert, as such or as codes or scales.
+  static bool isGroupedWeight(Value value) {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      if (auto dequantise = dyn_cast<DequantiseOp>(user))
+        return isGroupedWeight(dequantise.getResult());
+      auto grouped = dyn_cast<GroupedMatmulOp>(user);
+      return grouped && grouped.getWeight() == value;
+    });
+  }
+
   void addArgument(unsigned index) {
     Value argument = func.getArgument(index);
     auto type = cast<ShapedType>(argument.getType());
@@ -81,11 +91,10 @@ private:
       return;
     }
     int64_t amount = staticElements(type) * bytesOfElement(type);
-    for (Operation *user : argument.getUsers())
-      if (auto grouped = dyn_cast<GroupedMatmulOp>(user); grouped && grouped.getWeight() == argument) {
-        add(bytes, rowsTouched(), type.getDimSize(0), amount / type.getDimSize(0));
-        return;
-      }
+    if (isGroupedWeight(argument)) {
+      add(bytes, rowsTouched(), type.getDimSize(0), amount / type.getDimSize(0));
+      return;
+    }
     add(bytes, extentOf(func.getArgumentDims(index)), 0, amount);
   }
 

@@ -90,34 +90,38 @@ void rewriteGeneric(linalg::GenericOp op, unsigned operandNumber, unsigned n) {
 
 } // namespace
 
-bool canReadPanels(FuncOp func, unsigned index) {
-  auto type = dyn_cast<RankedTensorType>(func.getArgumentTypes()[index]);
-  if (!type || type.getRank() < 2 || type.getDimSize(type.getRank() - 2) % kPanelWidth != 0)
+/// Whether the only reader of `value` takes it as the transposed factor of a product.
+static bool isTransposedFactor(Value value) {
+  if (!value.hasOneUse())
     return false;
-  Value argument = func.getArgument(index);
-  if (!argument.hasOneUse())
-    return false;
-  OpOperand &use = *argument.use_begin();
+  OpOperand &use = *value.use_begin();
   if (auto grouped = dyn_cast<GroupedMatmulOp>(use.getOwner()))
     return use.get() == grouped.getWeight();
   auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
   return generic && transposedFactor(generic, use.getOperandNumber()).has_value();
 }
 
-RankedTensorType panelType(RankedTensorType logical) {
-  SmallVector<int64_t> shape(logical.getShape());
-  int64_t k = shape.pop_back_val(), n = shape.pop_back_val();
-  shape.append({n / kPanelWidth, k, kPanelWidth});
-  return logical.clone(shape);
+static bool dividesIntoPanels(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() >= 2 && tensor.getDimSize(tensor.getRank() - 2) % kPanelWidth == 0;
 }
 
-void readPanels(FuncOp func, unsigned index) {
-  BlockArgument argument = func.getArgument(index);
-  OpOperand &use = *argument.use_begin();
-  SmallVector<Type> types(func.getArgumentTypes());
-  types[index] = panelType(cast<RankedTensorType>(types[index]));
-  func.setFunctionType(FunctionType::get(func.getContext(), types, func.getResultTypes()));
-  argument.setType(types[index]);
+bool canReadPanels(FuncOp func, unsigned index) {
+  Value argument = func.getArgument(index);
+  if (!dividesIntoPanels(argument.getType()) || !argument.hasOneUse())
+    return false;
+  auto dequantise = dyn_cast<DequantiseOp>(*argument.user_begin());
+  if (!dequantise)
+    return isTransposedFactor(argument);
+  if (argument == dequantise.getScales() && !dequantise.hasRowScales())
+    return false;
+  bool blocksHoldPanels = dequantise.hasRowScales() || dequantise.getBlockRows() % kPanelWidth == 0;
+  return blocksHoldPanels && dividesIntoPanels(dequantise.getType()) && isTransposedFactor(dequantise.getResult());
+}
+
+/// The only reader of `value`, [.., N, K] until now, reads panels.
+static void rewriteReader(Value value) {
+  OpOperand &use = *value.use_begin();
   if (auto grouped = dyn_cast<GroupedMatmulOp>(use.getOwner()))
     return rewriteGrouped(grouped);
   auto generic = cast<linalg::GenericOp>(use.getOwner());
@@ -126,9 +130,40 @@ void readPanels(FuncOp func, unsigned index) {
   rewriteGeneric(generic, use.getOperandNumber(), map.getDimPosition(map.getNumResults() - 2));
 }
 
+static void setArgumentType(FuncOp func, unsigned index, LayoutKind kind) {
+  auto layout = LayoutAttr::get(func.getContext(), kind, kind == LayoutKind::panel ? kPanelWidth : 1);
+  SmallVector<Type> types(func.getArgumentTypes());
+  types[index] = *layout.physicalType(cast<RankedTensorType>(types[index]));
+  func.setFunctionType(FunctionType::get(func.getContext(), types, func.getResultTypes()));
+  func.getArgument(index).setType(types[index]);
+}
+
+void readPanels(FuncOp func, unsigned index) {
+  setArgumentType(func, index, LayoutKind::panel);
+  BlockArgument argument = func.getArgument(index);
+  auto dequantise = dyn_cast<DequantiseOp>(*argument.user_begin());
+  if (!dequantise)
+    return rewriteReader(argument);
+  if (argument != dequantise.getCodes())
+    return; // rewritten with its codes
+  auto layout = LayoutAttr::get(func.getContext(), LayoutKind::panel, kPanelWidth);
+  dequantise.setPanels(true);
+  dequantise.getResult().setType(*layout.physicalType(cast<RankedTensorType>(dequantise.getType())));
+  rewriteReader(dequantise.getResult());
+}
+
+void readRowMajor(FuncOp func, unsigned index) {
+  if (cast<ShapedType>(func.getArgumentTypes()[index]).getElementType().isInteger(4))
+    setArgumentType(func, index, LayoutKind::row_major);
+}
+
 LogicalResult propagateSplitColumns(FuncOp func) {
   RewritePatternSet patterns(func.getContext());
-  linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, [](OpOperand *) { return true; });
+  // A product of codes keeps its loops: split columns of K would have to be split in codes and scales.
+  linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, [](OpOperand *operand) {
+    return llvm::none_of(operand->getOwner()->getOperands(),
+                         [](Value value) { return value.getDefiningOp<DequantiseOp>(); });
+  });
   tensor::populateFoldTensorEmptyPatterns(patterns);
   linalg::FillOp::getCanonicalizationPatterns(patterns, func.getContext());
   tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, func.getContext());

@@ -1,6 +1,7 @@
 #include "passes/select/ReadInPlace.h"
 
 #include "dialects/kimi/Kimi.h"
+#include "passes/select/PanelRewrite.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -71,9 +72,11 @@ LogicalResult readWeightsInPlace(const WeightReaders &readers) {
                                   << placeOf(other->second).pitch << ") but '" << argument.first.getSymName()
                                   << "' reads both: use --weights=packed";
   }
-  for (auto &[argument, weight] : first)
+  for (auto &[argument, weight] : first) {
+    readRowMajor(argument.first, argument.second);
     if (const Place place = placeOf(weight); !isWhole(weight, place))
       readSlice(argument.first, argument.second, place);
+  }
   return success();
 }
 

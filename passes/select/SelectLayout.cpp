@@ -36,6 +36,10 @@ struct SelectLayout : kimi::passes::impl::SelectLayoutBase<SelectLayout> {
       weight.setLayoutAttr(kimi::kernel::LayoutAttr::get(&getContext(), kind, panels ? kimi::kernel::kPanelWidth : 1));
     }
     llvm::SetVector<Operation *> changed;
+    for (auto &[weight, arguments] : readers)
+      for (Argument argument : arguments)
+        if (!panelArguments.contains(argument))
+          kimi::passes::readRowMajor(argument.first, argument.second);
     for (Argument argument : panelArguments) {
       kimi::passes::readPanels(argument.first, argument.second);
       changed.insert(argument.first);

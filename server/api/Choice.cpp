@@ -20,6 +20,8 @@ Delta Choice::push(const schedule::Event &event) {
   bool wasHit = stops.isHit();
   if (event.token >= 0 && !wasHit) {
     ++numTokens;
+    if (keepsIds)
+      delta.tokens.push_back(event.token);
     // The id that ended the reply is counted but has no text.
     if (!event.finish || event.finish->reason != schedule::FinishReason::Stop) {
       take(parser.push(event.token), delta);
@@ -37,6 +39,7 @@ Delta Choice::push(const schedule::Event &event) {
   all.content += delta.content;
   all.reasoning += delta.reasoning;
   all.scored.insert(all.scored.end(), delta.scored.begin(), delta.scored.end());
+  all.tokens.insert(all.tokens.end(), delta.tokens.begin(), delta.tokens.end());
   return delta;
 }
 

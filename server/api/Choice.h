@@ -18,14 +18,15 @@ struct ScoredToken {
 struct Delta {
   std::string content, reasoning;
   std::vector<ScoredToken> scored; // only when the request wants log-probabilities
+  std::vector<int32_t> tokens;     // only when it wants ids; with the one that ended the reply
 
-  bool isEmpty() const { return content.empty() && reasoning.empty() && scored.empty(); }
+  bool isEmpty() const { return content.empty() && reasoning.empty() && scored.empty() && tokens.empty(); }
 };
 
 class Choice {
 public:
   Choice(int64_t index, const Generation &generation, OutputParser parser)
-      : index(index), keepsScores(generation.wantsLogprobs), parser(std::move(parser)),
+      : index(index), keepsScores(generation.wantsLogprobs), keepsIds(generation.wantsTokenIds), parser(std::move(parser)),
         stops(generation.stopStrings) {}
 
   const int64_t index;
@@ -48,7 +49,7 @@ public:
 private:
   void take(std::vector<Fragment> fragments, Delta &delta);
 
-  const bool keepsScores;
+  const bool keepsScores, keepsIds;
   OutputParser parser;
   // Stop strings end the answer; what the model thinks on its way there is not searched.
   StopStrings stops;

@@ -68,6 +68,7 @@ Generation readGeneration(Fields &fields, const ServedModel &model) {
   if (!fields.boolean("ignore_eos").value_or(false))
     generation.stopIds.insert(generation.stopIds.end(), model.text.stopIds.begin(), model.text.stopIds.end());
   generation.numChoices = fields.integer("n", 1, kMostChoices).value_or(1);
+  generation.wantsTokenIds = fields.boolean("return_token_ids").value_or(false);
   generation.stream = fields.boolean("stream").value_or(false);
   if (const json::object *options = fields.object("stream_options")) {
     Fields streamFields(*options, "stream_options.");

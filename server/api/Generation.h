@@ -22,6 +22,7 @@ struct Generation {
   std::optional<int64_t> maxTokens; // none = up to the end of the context
   int64_t numChoices = 1;           // per prompt
   bool wantsLogprobs = false;
+  bool wantsTokenIds = false; // "return_token_ids", as vLLM spells it
   bool stream = false;
   bool includeUsage = false;
 };

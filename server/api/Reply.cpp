@@ -40,7 +40,7 @@ void Reply::push(size_t index, const schedule::Event &event, std::vector<std::st
     for (json::object &opening : openingChoices(choice))
       chunks.push_back(chunk(std::move(opening)));
   if (!delta.isEmpty())
-    chunks.push_back(chunk(deltaChoice(choice, delta)));
+    chunks.push_back(chunk(withTokenIds(deltaChoice(choice, delta), delta)));
   if (choice.isFinished())
     chunks.push_back(chunk(finishChoice(choice), &choice));
 }
@@ -61,6 +61,12 @@ json::object Reply::frame(std::string_view object, json::array choiceList) const
           {"model", model.names.front()},
           {"system_fingerprint", model.fingerprint},
           {"choices", std::move(choiceList)}};
+}
+
+json::object Reply::withTokenIds(json::object choice, const Delta &delta) const {
+  if (generation.wantsTokenIds)
+    choice["token_ids"] = json::array(delta.tokens.begin(), delta.tokens.end());
+  return choice;
 }
 
 std::string Reply::chunk(json::object choice, const Choice *finished) const {
@@ -92,7 +98,7 @@ json::object Reply::usage() const {
 json::object Reply::whole() const {
   json::array list;
   for (const Choice &choice : choices)
-    list.push_back(wholeChoice(choice));
+    list.push_back(withTokenIds(wholeChoice(choice), choice.all));
   json::object body = frame(wholeName(), std::move(list));
   body["usage"] = usage();
   body["timings"] = timings(choices.front().account());

@@ -45,6 +45,8 @@ protected:
 
 private:
   boost::json::object frame(std::string_view object, boost::json::array choiceList) const;
+  /// `choice` with the ids of `delta`, where the client asked for them.
+  boost::json::object withTokenIds(boost::json::object choice, const Delta &delta) const;
   std::string chunk(boost::json::object choice, const Choice *finished = nullptr) const;
   boost::json::object usage() const;
 

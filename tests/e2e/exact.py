@@ -64,11 +64,12 @@ def check(artifact):
 def main():
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    run(bin_folder / "kimi-random-checkpoint", "k2", work / "checkpoint")
-    for numerics in ("f32", "bf16"):
-        artifact = work / f"{numerics}.kimi"
-        run(bin_folder / "kimic", work / "checkpoint", "-o", artifact, "--numerics", numerics)
-        print(f"-- {numerics}")
+    for family, numerics in (("k2", "f32"), ("k2", "bf16"), ("k2-fp8", "w8a16"), ("k25-int4", "w4a16")):
+        checkpoint, artifact = work / family, work / f"{family}-{numerics}.kimi"
+        if not checkpoint.exists():
+            run(bin_folder / "kimi-random-checkpoint", family, checkpoint)
+        run(bin_folder / "kimic", checkpoint, "-o", artifact, "--numerics", numerics)
+        print(f"-- {family}, {numerics}")
         check(artifact)
     sys.exit(failures != 0)
 

@@ -2,6 +2,7 @@
 
 #include "tests/golden/CounterRandom.h"
 #include "tests/golden/GoldenData.h"
+#include "tests/golden/QuantisedFill.h"
 #include "tests/golden/TensorList.h"
 
 #include <boost/json/parse.hpp>
@@ -27,22 +28,49 @@ Status writeText(const fs::path &path, std::string_view text) {
   return {};
 }
 
-/// The bytes of one tensor, little endian.
-std::string fillTensor(const TensorPlan &tensor, uint64_t seed) {
-  std::string bytes(static_cast<size_t>(tensor.sizeBytes()), '\0');
+/// The values of a weight, before they are stored.
+std::vector<float> fillValues(const TensorPlan &tensor, uint64_t seed) {
+  std::vector<float> values(static_cast<size_t>(tensor.numElements()));
   const uint64_t key = tensorKey(seed, tensor.name);
   const int64_t tailStart = tensor.tailRow * (tensor.numElements() / tensor.shape.front());
   for (int64_t i = 0; i < tensor.numElements(); ++i) {
     const float sum = static_cast<float>(elementSum(key, static_cast<uint64_t>(i)));
     const float scaled = sum * (i < tailStart ? tensor.scale : tensor.tailScale);
-    const float value = scaled + tensor.offset;
-    const uint16_t rounded = roundToBf16(value);
-    if (tensor.isFloat32)
-      std::memcpy(bytes.data() + 4 * i, &value, 4);
+    values[static_cast<size_t>(i)] = scaled + tensor.offset;
+  }
+  return values;
+}
+
+std::string fillPlain(std::span<const float> values, bool isFloat32) {
+  std::string bytes(values.size() * (isFloat32 ? 4 : 2), '\0');
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t rounded = roundToBf16(values[i]);
+    if (isFloat32)
+      std::memcpy(bytes.data() + 4 * i, &values[i], 4);
     else
       std::memcpy(bytes.data() + 2 * i, &rounded, 2);
   }
   return bytes;
+}
+
+/// The bytes of one tensor, little endian.
+std::string fillTensor(const TensorPlan &tensor, uint64_t seed) {
+  const std::vector<float> values = fillValues(tensor, seed);
+  const Matrix matrix{values, tensor.shape.front(), tensor.shape.back()};
+  switch (tensor.part) {
+  case StoredPart::fp8Codes:
+    return fillFloat8Codes(matrix);
+  case StoredPart::fp8Scales:
+    return fillFloat8Scales(matrix);
+  case StoredPart::int4Codes:
+    return fillInt4Codes(matrix);
+  case StoredPart::int4Scales:
+    return fillInt4Scales(matrix);
+  case StoredPart::int4Shape:
+    return fillInt4Shape(matrix);
+  default:
+    return fillPlain(values, tensor.part == StoredPart::f32);
+  }
 }
 
 /// The safetensors header: its length in eight bytes, then JSON padded with spaces to a multiple of eight.
@@ -51,8 +79,8 @@ std::string writeHeader(std::span<const TensorPlan> tensors) {
   int64_t offset = 0;
   for (const TensorPlan &tensor : tensors) {
     const int64_t end = offset + tensor.sizeBytes();
-    json += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.name,
-                        tensor.isFloat32 ? "F32" : "BF16", fmt::join(tensor.shape, ","), offset, end);
+    json += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.storedName(),
+                        tensor.storedType(), fmt::join(tensor.storedShape(), ","), offset, end);
     offset = end;
   }
   json += '}';
@@ -87,7 +115,7 @@ Status writeShards(const fs::path &folder, std::span<const TensorPlan> tensors, 
     const std::string name = shardName(isPlain, static_cast<int>(shard) + 1, options.numShards);
     TRY(writeSafetensors(folder / name, tensors.subspan(begin, end - begin), options.seed));
     for (const TensorPlan &tensor : tensors.subspan(begin, end - begin)) {
-      map += fmt::format("{}\n    \"{}\": \"{}\"", map.empty() ? "" : ",", tensor.name, name);
+      map += fmt::format("{}\n    \"{}\": \"{}\"", map.empty() ? "" : ",", tensor.storedName(), name);
       total += tensor.sizeBytes();
     }
   }
@@ -98,6 +126,16 @@ Status writeShards(const fs::path &folder, std::span<const TensorPlan> tensors, 
 void replaceAll(std::string &text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
+}
+
+QuantisedTraits quantisedTraits(const object &traits) {
+  QuantisedTraits quantised;
+  if (!traits.contains("quantised"))
+    return quantised;
+  quantised.kind = traits.at("quantised").as_string();
+  for (const boost::json::value &suffix : traits.at("kept").as_array())
+    quantised.kept.emplace_back(suffix.as_string());
+  return quantised;
 }
 
 /// The first `numRanks` lines of tiktoken.model, and tokenizer_config.json with 256 specials behind them.
@@ -141,7 +179,7 @@ Status writeRandomCheckpoint(std::string_view family, const fs::path &folder, co
   TRY_ASSIGN(const std::string_view configText, goldenData(fmt::format("{}.json", family)));
   const boost::json::value parsed = boost::json::parse(configText);
   const object &config = parsed.as_object();
-  TRY_ASSIGN(const std::vector<TensorPlan> tensors, listTensors(config));
+  TRY_ASSIGN(const std::vector<TensorPlan> tensors, listTensors(config, quantisedTraits(traits)));
   if (options.numShards < 1 || static_cast<size_t>(options.numShards) > tensors.size())
     return failure(fmt::format("{} shards: the checkpoint can have 1 to {}", options.numShards, tensors.size()));
 

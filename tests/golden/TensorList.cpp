@@ -2,11 +2,12 @@
 
 #include "tests/golden/CounterRandom.h"
 #include "tests/golden/GoldenData.h"
+#include "tests/golden/QuantisedFill.h"
 
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
-#include <initializer_list>
+#include <algorithm>
 #include <numeric>
 
 namespace kimi::golden {
@@ -100,11 +101,33 @@ Status applyRule(const boost::json::array &rules, int64_t latent, TensorPlan &te
     tensor.tailRow = rule.contains("tailGain") ? latent : tensor.shape.front();
     tensor.tailScale = rule.contains("tailGain") ? sumScale(rule.at("tailGain").as_int64(), fanIn) : tensor.scale;
     tensor.offset = rule.contains("offset") ? static_cast<float>(rule.at("offset").as_int64()) / 1024.0f : 0.0f;
-    tensor.isFloat32 = rule.contains("dtype");
+    tensor.part = rule.contains("dtype") ? StoredPart::f32 : StoredPart::bf16;
     return {};
   }
   return failure(fmt::format("no rule of families/rules.json fits the tensor {}", tensor.name));
 }
+
+bool isQuantised(std::string_view name, const QuantisedTraits &traits) {
+  if (traits.kind != "fp8")
+    return traits.kind == "int4" && name.find(".mlp.experts.") != std::string_view::npos;
+  return (name.ends_with("_proj.weight") || name.ends_with("_proj_with_mqa.weight")) &&
+         std::ranges::none_of(traits.kept, [&](const std::string &suffix) { return name.ends_with(suffix); });
+}
+
+/// The stored tensors of one weight, in their order.
+void addParts(TensorPlan tensor, const QuantisedTraits &traits, std::vector<TensorPlan> &stored) {
+  if (!isQuantised(tensor.name, traits))
+    return stored.push_back(std::move(tensor));
+  using enum StoredPart;
+  const std::vector<StoredPart> parts = traits.kind == "fp8" ? std::vector{fp8Codes, fp8Scales}
+                                                             : std::vector{int4Codes, int4Scales, int4Shape};
+  for (StoredPart part : parts) {
+    tensor.part = part;
+    stored.push_back(tensor);
+  }
+}
+
+int64_t ceilDiv(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
 
 } // namespace
 
@@ -112,7 +135,59 @@ int64_t TensorPlan::numElements() const {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
-Expected<std::vector<TensorPlan>> listTensors(const object &config) {
+std::string TensorPlan::storedName() const {
+  switch (part) {
+  case StoredPart::fp8Scales:
+    return name + "_scale_inv";
+  case StoredPart::int4Codes:
+    return name + "_packed";
+  case StoredPart::int4Scales:
+    return name + "_scale";
+  case StoredPart::int4Shape:
+    return name + "_shape";
+  default:
+    return name;
+  }
+}
+
+std::string_view TensorPlan::storedType() const {
+  switch (part) {
+  case StoredPart::bf16:
+  case StoredPart::int4Scales:
+    return "BF16";
+  case StoredPart::fp8Codes:
+    return "F8_E4M3";
+  case StoredPart::f32:
+  case StoredPart::fp8Scales:
+    return "F32";
+  default:
+    return "I32";
+  }
+}
+
+std::vector<int64_t> TensorPlan::storedShape() const {
+  switch (part) {
+  case StoredPart::fp8Scales:
+    return {ceilDiv(shape[0], kFloat8Block), ceilDiv(shape[1], kFloat8Block)};
+  case StoredPart::int4Codes:
+    return {shape[0], shape[1] / 8};
+  case StoredPart::int4Scales:
+    return {shape[0], shape[1] / kInt4Group};
+  case StoredPart::int4Shape:
+    return {2};
+  default:
+    return shape;
+  }
+}
+
+int64_t TensorPlan::sizeBytes() const {
+  const std::vector<int64_t> stored = storedShape();
+  const int64_t count = std::accumulate(stored.begin(), stored.end(), int64_t{1}, std::multiplies<>());
+  const std::string_view type = storedType();
+  return count * (type == "F8_E4M3" ? 1 : type == "BF16" ? 2 : 4);
+}
+
+Expected<std::vector<TensorPlan>> listTensors(const object &config, const QuantisedTraits &traits) {
   const bool isNested = config.contains("text_config");
   const object &text = isNested ? config.at("text_config").as_object() : config;
   std::vector<TensorPlan> tensors = TensorLister(text, isNested ? "language_model." : "").listModel();
@@ -125,9 +200,12 @@ Expected<std::vector<TensorPlan>> listTensors(const object &config) {
   }
   TRY_ASSIGN(const std::string_view rulesText, goldenData("rules.json"));
   const boost::json::value rules = boost::json::parse(rulesText);
-  for (TensorPlan &tensor : tensors)
+  std::vector<TensorPlan> stored;
+  for (TensorPlan &tensor : tensors) {
     TRY(applyRule(rules.as_array(), text.at("kv_lora_rank").as_int64(), tensor));
-  return tensors;
+    addParts(std::move(tensor), traits, stored);
+  }
+  return stored;
 }
 
 } // namespace kimi::golden

@@ -22,7 +22,7 @@ foreach(line IN LISTS lines)
 endforeach()
 
 execute_process(COMMAND ${PROGRAM} no-such-family ${FOLDER}/none RESULT_VARIABLE code ERROR_VARIABLE text)
-if(code EQUAL 0 OR NOT text MATCHES "unknown family 'no-such-family': use one of deepseek-v3, example")
+if(code EQUAL 0 OR NOT text MATCHES "unknown family 'no-such-family': use one of deepseek-v3, deepseek-v3-fp8")
   message(SEND_ERROR "an unknown family gave exit code ${code} and '${text}'")
 endif()
 file(REMOVE_RECURSE ${FOLDER})

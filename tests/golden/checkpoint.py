@@ -10,12 +10,14 @@ import json
 import pathlib
 import tempfile
 
+import quantise
 import weights
 
 HERE = pathlib.Path(__file__).resolve().parent
 FAMILIES = HERE / "families"
 # The sums cover one sharded checkpoint per spelling of shard names.
-SUMMED = [("deepseek-v3", 1), ("example", 1), ("k2", 1), ("k2", 3), ("k25", 1), ("k25", 2), ("moonlight", 1), ("thinking", 1)]
+SUMMED = [("deepseek-v3", 1), ("deepseek-v3-fp8", 1), ("example", 1), ("k2", 1), ("k2", 3), ("k2-fp8", 1), ("k25", 1), ("k25", 2),
+          ("k25-int4", 1), ("moonlight", 1), ("moonlight-fp8", 1), ("thinking", 1), ("thinking-int4", 2)]
 
 
 def families():
@@ -82,13 +84,38 @@ def list_tensors(config):
     return tensors
 
 
-def safetensors_bytes(tensors, latent, seed):
+def list_stored(config, traits):
+    """(stored name, dtype or None, stored shape, name, shape) of every tensor: quantised weights are stored in parts."""
+    stored = []
+    for name, shape in list_tensors(config):
+        if not quantise.is_quantised(name, traits):
+            stored.append((name, None, shape, name, shape))
+            continue
+        parts = quantise.FP8_PARTS if traits["quantised"] == "fp8" else quantise.INT4_PARTS
+        stored += [(name.removesuffix(".weight") + suffix, dtype, quantise.part_shape(suffix, shape), name, shape)
+                   for suffix, dtype in parts]
+    return stored
+
+
+def fill_stored(stored_name, dtype, name, shape, latent, seed):
+    """The array of one stored tensor, and its dtype."""
     rules = json.loads((FAMILIES / "rules.json").read_text())
+    rule = next(rule for rule in rules if name.endswith(rule["suffix"]))
+    if dtype is None:
+        return weights.fill(name, shape, rule, latent, seed), rule.get("dtype", "BF16")
+    suffix = stored_name.removeprefix(name.removesuffix(".weight"))
+    values = weights.values(name, shape, rule, latent, seed)
+    make = quantise.quantise_fp8 if suffix in dict(quantise.FP8_PARTS) else quantise.quantise_int4
+    return make(values)[suffix], dtype
+
+
+def safetensors_bytes(tensors, latent, seed):
     header, chunks, offset = {"__metadata__": {"format": "pt"}}, [], 0
-    for name, shape in tensors:
-        rule = next(rule for rule in rules if name.endswith(rule["suffix"]))
-        data = weights.fill(name, shape, rule, latent, seed).tobytes()
-        header[name] = {"dtype": rule.get("dtype", "BF16"), "shape": shape, "data_offsets": [offset, offset + len(data)]}
+    for stored_name, dtype, stored_shape, name, shape in tensors:
+        array, dtype = fill_stored(stored_name, dtype, name, shape, latent, seed)
+        assert list(array.shape) == list(stored_shape), stored_name
+        data = array.tobytes()
+        header[stored_name] = {"dtype": dtype, "shape": stored_shape, "data_offsets": [offset, offset + len(data)]}
         offset += len(data)
         chunks.append(data)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -106,7 +133,7 @@ def write_weights(folder, tensors, latent, seed, shards, is_plain):
         name = f"model-{shard + 1}-of-{shards}" if is_plain else f"model-{shard + 1:05}-of-{shards:06}"
         data = safetensors_bytes(part, latent, seed)
         (folder / f"{name}.safetensors").write_bytes(data)
-        weight_map += [f'\n    "{tensor}": "{name}.safetensors"' for tensor, _ in part]
+        weight_map += [f'\n    "{tensor}": "{name}.safetensors"' for tensor, *_ in part]
         total += len(data) - 8 - int.from_bytes(data[:8], "little")
     (folder / "model.safetensors.index.json").write_text(
         f'{{\n  "metadata": {{"total_size": {total}}},\n  "weight_map": {{{",".join(weight_map)}\n  }}\n}}\n')
@@ -115,6 +142,11 @@ def write_weights(folder, tensors, latent, seed, shards, is_plain):
 def write_tokenizer(folder, layout, num_ranks, max_length):
     ranks = (FAMILIES / "tiktoken.model").read_text().splitlines(keepends=True)[:num_ranks]
     (folder / "tiktoken.model").write_text("".join(ranks))
+    write_tokenizer_config(folder, layout, num_ranks, max_length)
+
+
+def write_tokenizer_config(folder, layout, num_ranks, max_length):
+    """Names of the special tokens at K2's offsets, and the chat template."""
     chat = (FAMILIES / f"chat-template-{layout}.jinja").read_text()
     text = (FAMILIES / f"tokenizer_config-{layout}.json.in").read_text()
     text = text.replace("@CHAT_TEMPLATE@", chat.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
@@ -135,7 +167,7 @@ def write_checkpoint(family, folder, seed=1, shards=1):
     (folder / "generation_config.json").write_text(
         f'{{\n  "bos_token_id": {num_ranks},\n  "eos_token_id": {num_ranks + 2}\n}}\n')
     write_tokenizer(folder, traits["layout"], num_ranks, c["max_position_embeddings"])
-    write_weights(folder, list_tensors(config), c["kv_lora_rank"], seed, shards, traits["shardName"] == "plain")
+    write_weights(folder, list_stored(config, traits), c["kv_lora_rank"], seed, shards, traits["shardName"] == "plain")
 
 
 def write_sums():

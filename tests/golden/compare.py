@@ -13,7 +13,7 @@ def main():
     parser.add_argument("logits", help="float32 [rows, vocab] from kimi-run --logits")
     parser.add_argument("family")
     parser.add_argument("case")
-    parser.add_argument("profile", choices=["f32", "bf16"])
+    parser.add_argument("profile", choices=["f32", *criterion.OWN.values()])
     args = parser.parse_args()
     try:
         verdict = criterion.judge(np.load(args.logits), args.family, args.case, args.profile)

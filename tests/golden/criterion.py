@@ -3,7 +3,8 @@
 Error = RMS over logits, relative to the reference's RMS.
 
   profile f32    error over all rows ≤ 1e-5, and the same argmax in every row.
-  profile bf16   error over the clear rows ≤ 1.5 × torch's own bf16 error over them, and the same argmax in every firm row.
+  the others     (bf16, w8a16, w4a16) error over the clear rows ≤ 1.5 × the error over them of torch's own bf16 run of the
+                 same (dequantised) weights, and the same argmax in every firm row.
 
 A row is *clear* when the router's margin, in every layer, is above torch's bf16 error (else one flipped expert decides
 its error), and *firm* when its top-2 margin is above it too. Rows that are not firm are counted: over all cases of a
@@ -19,6 +20,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 F32_LIMIT = 1e-5
 BF16_FACTOR = 1.5
+OWN = {None: "bf16", "fp8": "w8a16", "int4": "w4a16"}  # a family's own profile, by how it is quantised
 HEADER = ("| family | case | profile | rows | error | limit | error/limit | firm rows that differ | loose rows that differ"
           " (torch bf16) | result |\n|---|---|---|--:|--:|--:|--:|--:|--:|---|")
 
@@ -57,6 +59,12 @@ def error_of(found, wanted):
 
 def load_manifest():
     return json.loads((HERE / "goldens.json").read_text())
+
+
+def own_profile(family):
+    """The profile that rounds activations to bf16 and takes weights as the family stores them."""
+    traits = json.loads((HERE / "families" / "families.json").read_text())[family]
+    return OWN[traits.get("quantised")]
 
 
 def load_logits(family, case):

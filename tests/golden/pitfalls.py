@@ -1,7 +1,8 @@
 """Runs the reference with every mistake of mistakes.py, in float32 and in bf16, against the goldens, and writes
 pitfalls.md: which mistakes the two criteria catch. Needs torch; run it after generate.py.
 
-    python pitfalls.py [FAMILY ...]         prints; without arguments it also writes pitfalls.md
+    python pitfalls.py [FAMILY ...]         prints; without families it also writes pitfalls.md
+    python pitfalls.py --quantised          only the mistakes in reading quantised weights: that part of pitfalls.md
 """
 
 import argparse
@@ -17,6 +18,8 @@ import cases
 import checkpoint
 import criterion
 import mistakes
+import quantise
+import quantised_mistakes
 import reference
 
 INTRO = """# What the goldens catch
@@ -32,6 +35,15 @@ family it can touch. The number is a pitfall of the model family where it has on
 """
 
 
+QUANTISED_INTRO = """## Quantised weights
+
+Wrong ways to read codes and scales (`quantised_mistakes.py`), in the same two numbers; the second is for the family's own
+profile, w8a16 or w4a16. Mistakes outside the weights are those of the family's twin above.
+
+"""
+NOTES = "## What no row shows"
+
+
 def load_case(family, case):
     return json.loads((checkpoint.HERE / "ids" / f"{family}-{case}.json").read_text())
 
@@ -43,17 +55,39 @@ def run_wrong(model, config, mistake, case):
         return reference.run_case(wrong, case, trace=False).logits
 
 
-def judge_mistake(models, family, config, mistake, manifest):
-    """(largest float32 error, largest bf16 error / limit, whether any bf16 case fails)."""
-    names = [name for name in cases.CASES if name != "long" or mistake.is_long]
+def judge_cases(family, names, run, manifest):
+    """(largest float32 error, largest bf16 error / limit, whether any bf16 case fails) of run(profile, case)."""
     verdicts = {"f32": [], "bf16": []}
     for name in names:
         case = load_case(family, name)
-        for profile, model in models.items():
-            found = run_wrong(model, config, mistake, case)
-            verdicts[profile].append(criterion.judge(found, family, name, profile, manifest))
+        for profile in verdicts:
+            verdicts[profile].append(criterion.judge(run(profile, case), family, name, profile, manifest))
     return (max(verdict.error for verdict in verdicts["f32"]), max(verdict.ratio for verdict in verdicts["bf16"]),
             not all(verdict.passed for verdict in verdicts["bf16"]))
+
+
+def judge_mistake(models, family, config, mistake, manifest):
+    names = [name for name in cases.CASES if name != "long" or mistake.is_long]
+    return judge_cases(family, names, lambda profile, case: run_wrong(models[profile], config, mistake, case), manifest)
+
+
+def judge_quantised(family, kind, manifest):
+    """{mistake: cell} of wrong readers of codes."""
+    right = quantised_mistakes.QuantisedMistake("none", kind, getattr(quantise, f"dequantise_{kind}"))
+    cells = {}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint.write_checkpoint(family, folder, cases.SEED)
+        for mistake in [right] + [m for m in quantised_mistakes.MISTAKES if m.kind == kind]:
+            read = {f"dequantise_{kind}": mistake.read}
+            models = {"f32": reference.load(folder, **read), "bf16": reference.load(folder, torch.bfloat16, **read)}
+            run = lambda profile, case: reference.run_case(models[profile], case, trace=False).logits
+            cell = judge_cases(family, [name for name in cases.CASES if name != "long"], run, manifest)
+            print(f"{family:16} {cell[0]:8.1e} {cell[1]:8.2f} {'caught' if cell[2] else 'MISSED'}  {mistake.name}", flush=True)
+            if mistake is right:
+                assert cell[0] < 3e-6 and not cell[2], f"{family}: without a mistake {cell}"
+            else:
+                cells[mistake.name] = cell
+    return cells
 
 
 def check_unharmed(models, family, config, manifest):
@@ -86,40 +120,52 @@ def cell_text(cell):
     return f"{error:.1e}, {ratio:.2f}{'*' if fails and ratio <= 1 else ''}"
 
 
-def summary(columns):
+def summary(columns, rows):
     """Which mistakes no family's bf16 criterion, or no family's float32 one, catches."""
     lines = []
     for label, caught in (("float32", lambda cell: cell[0] > criterion.F32_LIMIT), ("bf16", lambda cell: cell[2])):
         missed = []
-        for mistake in mistakes.MISTAKES:
+        for mistake in rows:
             touched = [cells[mistake.name] for cells in columns.values() if mistake.name in cells]
             if touched and not any(map(caught, touched)):
                 missed.append(mistake.name)
-        count = len(mistakes.MISTAKES) - len(missed)
-        lines.append(f"- {label}: {count} of {len(mistakes.MISTAKES)} mistakes are caught by at least one family. "
+        count = len(rows) - len(missed)
+        lines.append(f"- {label}: {count} of {len(rows)} mistakes are caught by at least one family. "
                      f"Not caught: {'; '.join(missed) if missed else 'none'}.")
     return "\n".join(lines) + "\n\n"
 
 
-def table(columns):
+def table(columns, rows):
     head = "| mistake | " + " | ".join(columns) + " |\n|---|" + "--:|" * len(columns) + "\n"
     return head + "".join(
         f"| {mistake.name} | " + " | ".join(cell_text(cells.get(mistake.name)) for cells in columns.values()) + " |\n"
-        for mistake in mistakes.MISTAKES)
+        for mistake in rows)
+
+
+def section(columns, rows):
+    return summary(columns, rows) + table(columns, rows) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("family", nargs="*")
+    parser.add_argument("--quantised", action="store_true", help="keep the rest of pitfalls.md")
     args = parser.parse_args()
     manifest = criterion.load_manifest()
-    columns = {family: judge_family(family, manifest) for family in args.family or sorted(manifest["families"])}
-    text = INTRO + summary(columns) + table(columns)
-    notes = checkpoint.HERE / "pitfalls-notes.md"
-    text += "\n" + notes.read_text()
+    kinds = {family: traits.get("quantised") for family, traits in checkpoint.families().items()}
+    chosen = args.family or sorted(manifest["families"])
+    path = checkpoint.HERE / "pitfalls.md"
+    if args.quantised:
+        text = path.read_text().split(QUANTISED_INTRO.splitlines()[0])[0].split(NOTES)[0]
+    else:
+        plain = {family: judge_family(family, manifest) for family in chosen if not kinds[family]}
+        text = INTRO + section(plain, mistakes.MISTAKES)
+    quantised = {family: judge_quantised(family, kinds[family], manifest) for family in chosen if kinds[family]}
+    text += QUANTISED_INTRO + section(quantised, quantised_mistakes.MISTAKES)
+    text += (checkpoint.HERE / "pitfalls-notes.md").read_text()
     sys.stdout.write(text)
     if not args.family:
-        (checkpoint.HERE / "pitfalls.md").write_text(text)
+        path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import pathlib
+import tempfile
 
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, DynamicCache
 
 import checkpoint
+import quantise
 
 # One thread: the same bits on every machine of a kind, and no spinning beside other work.
 torch.set_num_threads(1)
@@ -28,9 +31,47 @@ class Rows:
     weights: np.ndarray  # [rows, layers with experts, experts] weight of each expert, 0 where not chosen
 
 
-def load(folder, dtype=torch.float32, attention="eager"):
-    """The text model of a checkpoint folder. Only the spelling differs from the class's own: model_type kimi_k2 is the
-    same architecture under another name, and kimi_k25 nests it."""
+def values_of(folder, dequantise_fp8=quantise.dequantise_fp8, dequantise_int4=quantise.dequantise_int4):
+    """{name: float32 array} of a checkpoint's weights, quantised ones as what they stand for. A mistake may bring its own
+    way of reading codes."""
+    stored = {}
+    for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
+        stored |= safetensors.torch.load_file(path)
+    values = {}
+    for name, tensor in stored.items():
+        base = name.removesuffix("_packed")
+        if name.endswith("_packed"):
+            values[base] = dequantise_int4(tensor.numpy(), stored[base + "_scale"].view(torch.uint16).numpy(), base)
+        elif name + "_scale_inv" in stored:
+            values[name] = dequantise_fp8(tensor.view(torch.uint8).numpy(), stored[name + "_scale_inv"].numpy(), name)
+        elif not name.endswith(("_scale", "_scale_inv", "_shape")):
+            values[name] = tensor.float().numpy()
+    return values
+
+
+def write_plain(folder, target, **dequantise):
+    """Writes a quantised checkpoint as an ordinary one of float32 weights, which transformers reads like any other."""
+    config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+    for c in (config, checkpoint.text_config(config)):
+        c.pop("quantization_config", None)
+    (pathlib.Path(target) / "config.json").write_text(json.dumps(config))
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in values_of(folder, **dequantise).items()}
+    safetensors.torch.save_file(tensors, pathlib.Path(target) / "model.safetensors", {"format": "pt"})
+
+
+def load(folder, dtype=torch.float32, attention="eager", **dequantise):
+    """The text model of a checkpoint folder, from dequantised weights where it is quantised."""
+    config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+    if "quantization_config" not in checkpoint.text_config(config):
+        return load_plain(folder, dtype, attention)
+    with tempfile.TemporaryDirectory() as plain:
+        write_plain(folder, plain, **dequantise)
+        return load_plain(plain, dtype, attention)
+
+
+def load_plain(folder, dtype, attention):
+    """Only the spelling differs from the class's own: model_type kimi_k2 is the same architecture under another name, and
+    kimi_k25 nests it."""
     config = json.loads((pathlib.Path(folder) / "config.json").read_text())
     c = dict(checkpoint.text_config(config), model_type="deepseek_v3")
     key_mapping = None if c.keys() == config.keys() else {r"^language_model\.": ""}

@@ -1,10 +1,11 @@
 """Runs our tools on every family and case, compares with the goldens and prints the golden table.
 
-    python run.py [--build DIR] [--family F ...] [--case C ...] [--profile f32 bf16] [--kimic-arg=--target=cpu ...]
+    python run.py [--build DIR] [--family F ...] [--case C ...] [--profile f32 own] [--kimic-arg=--target=cpu ...]
 
-For each family: kimi-random-checkpoint FAMILY CKPT; for each profile: kimic CKPT -o X.kimi --numerics PROFILE; for each
-case: kimi-run X.kimi --ids ids/FAMILY-CASE.json --logits OUT.npy. Needs numpy only. Exit code 0: everything passed;
-1: something failed; 77: a tool is not built or numpy is missing (ctest takes it as skipped).
+For each family: kimi-random-checkpoint FAMILY CKPT; for each profile (f32, and the family's own: bf16, w8a16 or w4a16):
+kimic CKPT -o X.kimi --numerics PROFILE; for each case: kimi-run X.kimi --ids ids/FAMILY-CASE.json --logits OUT.npy. Needs
+numpy only. Exit code 0: everything passed; 1: something failed; 77: a tool is not built or numpy is missing (ctest takes it
+as skipped).
 """
 
 import argparse
@@ -61,7 +62,7 @@ def run_family(tools, family, scratch, args, manifest):
     checkpoint = scratch / family
     names = [name for name in manifest["families"][family] if not args.case or name in args.case]
     verdicts = []
-    for profile in args.profile:
+    for profile in (criterion.own_profile(family) if name == "own" else name for name in args.profile):
         artifact = scratch / f"{family}-{profile}.kimi"
         try:
             if not checkpoint.exists():
@@ -79,8 +80,8 @@ def conclude(verdicts):
     """The last lines of the table, and the exit code."""
     done = [verdict for verdict in verdicts if verdict]
     passed = sum(verdict.passed for verdict in done)
-    ours = sum(verdict.loose_differ for verdict in done if verdict.profile == "bf16")
-    allowed = sum(verdict.loose_allowed for verdict in done if verdict.profile == "bf16")
+    ours = sum(verdict.loose_differ for verdict in done if verdict.profile != "f32")
+    allowed = sum(verdict.loose_allowed for verdict in done if verdict.profile != "f32")
     print(f"\n{passed} of {len(verdicts)} rows pass. Loose rows with another argmax: {ours}, torch's bf16 run {allowed}"
           f" ({'pass' if ours <= allowed else 'FAIL'}).")
     return 0 if passed == len(verdicts) and ours <= allowed else 1
@@ -92,7 +93,7 @@ def main():
                         help="build folder whose bin/ holds the tools")
     parser.add_argument("--family", nargs="*", default=[])
     parser.add_argument("--case", nargs="*", default=[])
-    parser.add_argument("--profile", nargs="*", default=["f32", "bf16"], choices=["f32", "bf16"])
+    parser.add_argument("--profile", nargs="*", default=["f32", "own"], choices=["f32", "own"])
     parser.add_argument("--kimic-arg", action="append", default=[], help="passed on to kimic")
     parser.add_argument("--run-arg", action="append", default=[], help="passed on to kimi-run")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for each program")

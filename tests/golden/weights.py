@@ -5,7 +5,7 @@
     sum(i)  = the four 16-bit quarters of bits(i), added, less 131070
     scale   = float32(gain / 1024 / (37837 sqrt(fan_in)))      computed in float64
     x(i)    = float32(sum(i)) * scale + offset                 two float32 roundings, no fused multiply-add
-    stored  = x(i) rounded to bf16, ties to even (or x(i) itself for F32 tensors)
+    stored  = x(i) rounded to bf16, ties to even (or x(i) itself for F32 tensors, or quantised: quantise.py)
 
 sum(i) is near normal with standard deviation 37837.2 and exact in float32. No step calls libm except sqrt, which
 IEEE 754 rounds correctly; CounterRandom.h does the same in C++ and gives the same bits.
@@ -65,16 +65,21 @@ def round_to_bf16(values):
     return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
 
 
-def fill(name, shape, rule, latent, seed):
-    """The stored array of one tensor: uint16 bf16 patterns, or float32. `rule` is an entry of families/rules.json;
-    the rows from `latent` on take its tailGain, where it has one."""
+def values(name, shape, rule, latent, seed):
+    """x(i) of one tensor. `rule` is an entry of families/rules.json; the rows from `latent` on take its tailGain, where it
+    has one."""
     sums = element_sums(seed, name, int(np.prod(shape))).astype(np.float32).reshape(shape)
     fan_in = shape[-1] if "gain" in rule else 1
     scaled = sums * sum_scale(rule["gain"] if "gain" in rule else rule["std"], fan_in)
     if "tailGain" in rule:
         scaled[latent:] = sums[latent:] * sum_scale(rule["tailGain"], fan_in)
-    values = scaled + np.float32(rule.get("offset", 0) / 1024.0)
-    return values if rule.get("dtype") == "F32" else round_to_bf16(values)
+    return scaled + np.float32(rule.get("offset", 0) / 1024.0)
+
+
+def fill(name, shape, rule, latent, seed):
+    """The stored array of one tensor: uint16 bf16 patterns, or float32."""
+    x = values(name, shape, rule, latent, seed)
+    return x if rule.get("dtype") == "F32" else round_to_bf16(x)
 
 
 def token_ids(seed, name, count, vocab_size):

@@ -3,6 +3,7 @@
 #include "llvm/Support/xxhash.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <gmock/gmock.h>
 #include <set>
@@ -59,6 +60,55 @@ TEST(RandomValues, F8HasNoNaN) {
   for (char byte : bytes)
     EXPECT_LT(byte & 0x7f, 0x38) << "0x38 is 1";
   EXPECT_EQ(std::set<char>(bytes.begin(), bytes.end()).size(), 64u);
+}
+
+/// The value of an e4m3 code.
+static double float8(uint8_t code) {
+  const int exponent = code >> 3 & 15, fraction = code & 7;
+  const double value = exponent ? std::ldexp(8 + fraction, exponent - 10) : std::ldexp(fraction, -9);
+  return code & 0x80 ? -value : value;
+}
+
+/// Adds what a byte of codes is to `sum` squared.
+static void addSquares(DataType type, uint8_t byte, double &sum) {
+  if (type == DataType::F8_E4M3) {
+    sum += float8(byte) * float8(byte);
+    return;
+  }
+  for (int nibble : {byte & 15, byte >> 4})
+    sum += (nibble - 8) * (nibble - 8);
+}
+
+TEST(RandomValues, CodesTimesScalesKeepTheVariance) {
+  using import_::QuantisedHalf;
+  constexpr int64_t k = 1024;
+  const std::vector<std::pair<import_::WeightSpec, import_::WeightSpec>> formats = {
+      {{.symbol = "a", .source = "a", .sourceShape = {512, k}, .quantised = QuantisedHalf{true, 128, 128}, .type = DataType::F8_E4M3},
+       {.symbol = "b", .source = "b", .sourceShape = {4, k / 128}, .quantised = QuantisedHalf{false, 128, 128}, .type = DataType::F32}},
+      {{.symbol = "a", .source = "a", .sourceShape = {512, k / 8}, .quantised = QuantisedHalf{true, 1, 32, 8}, .type = DataType::I32},
+       {.symbol = "b", .source = "b", .sourceShape = {512, k / 32}, .quantised = QuantisedHalf{false, 1, 32}}}};
+  for (const auto &[codes, scales] : formats) {
+    const import_::InventedCheckpoint invented = import_::inventCheckpoint({codes, scales});
+    ASSERT_EQ(invented.kinds.size(), 2u);
+    const std::string bytes = valuesOf(invented.kinds[0], 0, 1 << 20);
+    double sum = 0;
+    for (char byte : bytes)
+      addSquares(codes.type, static_cast<uint8_t>(byte), sum);
+    const RandomKind &scale = invented.kinds[1];
+    EXPECT_EQ(scale.type, scales.type);
+    EXPECT_GT(scale.low, 0);
+    EXPECT_DOUBLE_EQ(scale.high, 3 * scale.low);
+    // The mean square of a uniform value is (low^2 + low high + high^2) / 3.
+    const double squares = (scale.low * scale.low + scale.low * scale.high + scale.high * scale.high) / 3;
+    const double values = codes.type == DataType::I32 ? 2 << 20 : 1 << 20;
+    EXPECT_NEAR(k * squares * sum / values, 1, 0.01);
+  }
+}
+
+// All 16 of them, so every byte.
+TEST(RandomValues, Int4TakesEveryNibble) {
+  const std::string bytes = valuesOf({DataType::I32}, 0, 1 << 16);
+  EXPECT_EQ(std::set<char>(bytes.begin(), bytes.end()).size(), 256u);
 }
 
 TEST(RandomValues, MatricesKeepTheVariance) {

@@ -4,6 +4,7 @@
 
 #include "mlir/Parser/Parser.h"
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -146,6 +147,60 @@ TEST_F(WeightStoreTest, WideningIsExact) {
   EXPECT_THAT(found, testing::ElementsAre(1.0f, 0x1p-24f));
 }
 
+// e4m3 codes are bytes; scales of kv_b rows are those of their block: here blocks of 2 rows, heads of 3.
+TEST_F(WeightStoreTest, RowsOfCodesBringTheScalesOfTheirBlocks) {
+  const std::string scales("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12); // 1, 2, 3
+  ASSERT_EQ(pack({{"kv", "F8_E4M3", "[6,2]", "abcdefghijkl"}, {"kv_s", "F32", "[3,1]", scales}},
+                 "plan.weight @key : tensor<2x2x2xf8E4M3FN> packs tensor<2x2x2xf8E4M3FN> layout <row_major, 1> from \"kv\" "
+                 "rows <groups = 2, of = 3, 0 to 2> quantised <codes 2 x 2>\n"
+                 "plan.weight @key_s : tensor<2x2x1xf32> packs tensor<2x2x1xf32> layout <row_major, 1> from \"kv_s\" "
+                 "rows <groups = 2, of = 3, 0 to 2> quantised <scales 2 x 2>\n"
+                 "plan.weight @value_s : tensor<2x1x1xf32> packs tensor<2x1x1xf32> layout <row_major, 1> from \"kv_s\" "
+                 "rows <groups = 2, of = 3, 2 to 3> quantised <scales 2 x 2>"),
+            "");
+  EXPECT_EQ(bytesOf("key", 0, 8), "abcdghij");
+  float found[4];
+  std::memcpy(found, bytesOf("key_s", 0, 16).data(), 16);
+  EXPECT_THAT(found, testing::ElementsAre(1, 1, 2, 3)); // rows 0, 1, 3, 4
+  std::memcpy(found, bytesOf("value_s", 0, 8).data(), 8);
+  EXPECT_THAT(llvm::ArrayRef(found).take_front(2), testing::ElementsAre(2, 3)); // rows 2, 5
+}
+
+// Nibbles in an int32, lowest first, are bytes in the same order; panels hold one byte of 16 rows side by side.
+TEST_F(WeightStoreTest, Int4CodesAreBytes) {
+  ASSERT_EQ(pack({{"p", "I32", "[16,1]", values(0, 32)}},
+                 "plan.weight @rows : tensor<16x4xi8> packs tensor<16x8xi4> layout <row_major, 1> from \"p\" "
+                 "quantised <codes 1 x 32>\n"
+                 "plan.weight @panels : tensor<1x4x16xi8> packs tensor<16x8xi4> layout <panel, 16> from \"p\" "
+                 "quantised <codes 1 x 32>"),
+            "");
+  EXPECT_EQ(bytesOf("rows", 0, 64), values(0, 32));
+  const std::string source = values(0, 32), found = bytesOf("panels", 0, 64);
+  for (size_t byte = 0; byte < 4; ++byte)
+    for (size_t row = 0; row < 16; ++row)
+      EXPECT_EQ(found[byte * 16 + row], source[row * 4 + byte]);
+}
+
+TEST_F(WeightStoreTest, WhatIsNoNumberIsNamed) {
+  const std::string codes = "plan.weight @c : tensor<2x2xf8E4M3FN> packs tensor<2x2xf8E4M3FN> layout <row_major, 1> from "
+                            "\"c\" quantised <codes 128 x 128>";
+  EXPECT_EQ(pack({{"c", "F8_E4M3", "[2,2]", "ab\xff" "d"}}, codes),
+            "tensor \"c\" holds at element 2 the code 0xff, which is no number: the checkpoint is damaged, download it "
+            "again");
+  const std::string rows = "plan.weight @c : tensor<2x1x2xf8E4M3FN> packs tensor<2x1x2xf8E4M3FN> layout <row_major, 1> from "
+                           "\"c\" rows <groups = 2, of = 2, 1 to 2> quantised <codes 128 x 128>";
+  EXPECT_THAT(pack({{"c", "F8_E4M3", "[4,2]", "abcdefg\x7f"}}, rows), testing::HasSubstr("at element 7 the code 0x7f"));
+  const std::string scales = "plan.weight @s : tensor<1x2xf32> packs tensor<1x2xf32> layout <row_major, 1> from \"s\" "
+                             "quantised <scales 128 x 128>";
+  EXPECT_EQ(pack({{"s", "F32", "[1,2]", std::string("\0\0\x80\x3f\0\0\x80\x7f", 8)}}, scales),
+            "tensor \"s\" holds at element 1 the scale inf, which is not a finite number below 2^119: the checkpoint is "
+            "damaged, download it again");
+  const std::string small = "plan.weight @s : tensor<1x2xbf16> packs tensor<1x2xbf16> layout <row_major, 1> from \"s\" "
+                            "quantised <scales 1 x 32>";
+  EXPECT_THAT(pack({{"s", "BF16", "[1,2]", std::string("\xc0\x7f\x80\x3f", 4)}}, small),
+              testing::HasSubstr("at element 0 the scale nan"));
+}
+
 // Larger than one piece of the stream, and not a multiple of it.
 TEST_F(WeightStoreTest, LargeWeightsAreStreamed) {
   const int rows = 1600, columns = 2000;
@@ -228,6 +283,29 @@ TEST_F(WeightStoreTest, DamagedFilesAreMadeAnew) {
   std::filesystem::remove(folder.path("out/" + path));
   ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
   EXPECT_EQ(packed.reused, 1u);
+}
+
+// Everything that decides a file's bytes is in its recipe: what is taken over would otherwise be another weight's.
+TEST_F(WeightStoreTest, OtherRowsOfScalesAreAnotherRecipe) {
+  const std::string scales("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12); // 1, 2, 3
+  auto scalesOf = [&](const std::string &rows, const std::string &block) {
+    return pack({{"s", "F32", "[3,1]", scales}},
+                "plan.weight @s : tensor<2x2x1xf32> packs tensor<2x2x1xf32> layout <row_major, 1> from \"s\" rows " + rows +
+                    " quantised <scales " + block + " x 2>");
+  };
+  auto found = [&] {
+    std::array<float, 4> values;
+    std::memcpy(values.data(), bytesOf("s", 0, 16).data(), 16);
+    return values;
+  };
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 0 to 2>", "2"), "");
+  EXPECT_THAT(found(), testing::ElementsAre(1, 1, 2, 3));
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 1 to 3>", "2"), "");
+  EXPECT_EQ(packed.reused, 0u);
+  EXPECT_THAT(found(), testing::ElementsAre(1, 2, 3, 3));
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 1 to 3>", "2"), "");
+  EXPECT_EQ(packed.reused, 1u);
+  EXPECT_THAT(found(), testing::ElementsAre(1, 2, 3, 3));
 }
 
 TEST_F(WeightStoreTest, WhatNobodyWantsIsRemoved) {

@@ -283,7 +283,7 @@ TEST(ImportError, NamesBothTypes) {
   EXPECT_THAT(checkpoint.import(), HasSubstr("is F64 but must be F32 or BF16"));
   checkpoint.listTensors();
   checkpoint.tensor("model.layers.2.mlp.gate.e_score_correction_bias").type = "BF16";
-  EXPECT_THAT(checkpoint.import(), HasSubstr("is BF16 but must be F32 as in the layers before it"));
+  EXPECT_THAT(checkpoint.import(), HasSubstr("is BF16 but must be F32 as in the layers and experts before it"));
 }
 
 TEST(ImportError, NamesTheSurplusTensor) {
@@ -295,7 +295,7 @@ TEST(ImportError, NamesTheSurplusTensor) {
 
 TEST(ImportError, Options) {
   TestCheckpoint checkpoint;
-  EXPECT_THAT(checkpoint.import({.numerics = "fp8"}), HasSubstr("profile is \"fp8\"; bf16 and f32 are supported"));
+  EXPECT_THAT(checkpoint.import({.numerics = "fp8"}), HasSubstr("profile is \"fp8\"; f32, bf16, w8a16, w4a16 are supported"));
   EXPECT_THAT(checkpoint.import({.maxContext = 8192}), HasSubstr("8192 is wanted but max_position_embeddings is 4096"));
   EXPECT_THAT(checkpoint.import({.maxContext = 0}), HasSubstr("the context is 0 but must be from 1 to 4096"));
   EXPECT_THAT(checkpoint.import({.maxSequences = 0}), HasSubstr("max_sequences is 0 but must be from 1"));
@@ -312,16 +312,6 @@ TEST(ImportError, MissingFiles) {
   EXPECT_THAT(importFolder(checkpoint.path("model.safetensors")), HasSubstr("is a file but a checkpoint is a folder"));
   std::filesystem::remove(checkpoint.path("model.safetensors"));
   EXPECT_THAT(importFolder(checkpoint.path()), HasSubstr("has neither model.safetensors nor"));
-}
-
-TEST(ImportError, QuantisedCheckpointsAreRefusedAndSaidInConfigOnly) {
-  TestCheckpoint checkpoint;
-  checkpoint.config["quantization_config"] = Object{{"quant_method", "fp8"}, {"fmt", "e4m3"}};
-  EXPECT_EQ(checkpoint.import(), "error: quantization_config says \"fp8 e4m3\": fp8 and int4 weights are not "
-                                 "supported yet: convert the checkpoint to bf16");
-  std::vector<std::string> notes;
-  EXPECT_THAT(checkpoint.import({.configOnly = true}, &notes), StartsWith("module"));
-  EXPECT_THAT(notes, ElementsAre(HasSubstr("without weights the model is imported as bf16")));
 }
 
 } // namespace

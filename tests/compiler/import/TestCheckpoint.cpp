@@ -1,12 +1,13 @@
 #include "tests/compiler/import/TestCheckpoint.h"
 
-#include "compiler/import/Weights.h"
+#include "compiler/import/QuantisedWeights.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 #include <unistd.h>
 
@@ -55,6 +56,13 @@ static Object tinyConfig() {
                                         {"mscale_all_dim", 1.0}}}};
 }
 
+std::string shapeBytes(int32_t rows, int32_t columns) {
+  std::string bytes(8, '\0');
+  std::memcpy(bytes.data(), &rows, 4);
+  std::memcpy(bytes.data() + 4, &columns, 4);
+  return bytes;
+}
+
 static std::string print(llvm::json::Value value) {
   std::string text;
   llvm::raw_string_ostream(text) << value;
@@ -80,18 +88,22 @@ void TestCheckpoint::listTensors() {
   llvm::Expected<import_::ModelConfig> parsed = import_::parseModelConfig(print(Object(config)), "config.json");
   if (!parsed)
     return llvm::consumeError(parsed.takeError());
-  for (const import_::WeightSpec &weight : import_::listWeights(*parsed))
+  llvm::Expected<std::vector<import_::WeightSpec>> weights =
+      import_::quantiseWeights(import_::listWeights(*parsed), *parsed, nullptr);
+  if (!weights)
+    return llvm::consumeError(weights.takeError());
+  for (const import_::WeightSpec &weight : *weights)
     for (int64_t layer = 0; layer < std::max<int64_t>(weight.numLayers, 1); ++layer)
       for (int64_t expert = 0; expert < std::max<int64_t>(weight.experts, 1); ++expert) {
-        std::string name = weight.source;
-        for (auto [hole, number] : {std::pair<std::string, int64_t>{"{layer}", weight.firstLayer + layer},
-                                    {"{expert}", expert}})
-          if (size_t at = name.find(hole); at != std::string::npos)
-            name.replace(at, hole.size(), std::to_string(number));
+        const std::string name = import_::nameOf(weight, weight.firstLayer + layer, expert);
         if (llvm::any_of(tensors, [&](const TestTensor &tensor) { return tensor.name == name; }))
           continue; // kv_b_proj serves two weights
         tensors.push_back({name, import_::dataTypeName(weight.type).str(),
                            {weight.sourceShape.begin(), weight.sourceShape.end()}});
+        if (import_::holdsPackedValues(weight))
+          tensors.push_back({import_::shapeTensorOf(name), "I32", {2},
+                             shapeBytes(static_cast<int32_t>(weight.sourceShape[0]),
+                                        static_cast<int32_t>(weight.sourceShape[1] * 8))});
       }
 }
 
@@ -165,8 +177,15 @@ void writeSafetensors(const std::string &path, const std::vector<TestTensor> &te
                                  {"data_offsets", llvm::json::Array{offset, offset + bytes}}};
     offset += bytes;
   }
-  const std::string text = print(std::move(header));
+  const std::string text = print(Object(header));
   writeRawSafetensors(path, text.size(), text, static_cast<uint64_t>(offset));
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (const TestTensor &tensor : tensors)
+    if (!tensor.data.empty()) {
+      const int64_t begin = *header.getObject(tensor.name)->getArray("data_offsets")->front().getAsInteger();
+      file.seekp(static_cast<std::streamoff>(8 + text.size()) + begin);
+      file << tensor.data;
+    }
 }
 
 } // namespace kimi::test

@@ -17,6 +17,7 @@ struct TestTensor {
   std::string name;
   std::string type;
   std::vector<int64_t> shape;
+  std::string data = ""; // its bytes; empty: a hole
 };
 
 class TestCheckpoint {
@@ -29,12 +30,12 @@ public:
   llvm::json::Object config;
   std::vector<TestTensor> tensors;
 
-  /// Fills `tensors` with what the config asks for.
+  /// Fills `tensors` with what the config asks for, quantised where it lets them be.
   void listTensors();
   TestTensor &tensor(const std::string &name);
   void drop(const std::string &name);
 
-  /// Writes config.json and model.safetensors, the data as a hole.
+  /// Writes config.json and model.safetensors.
   void write();
   /// Writes the same as two shards and an index.
   void writeShards();
@@ -49,7 +50,10 @@ private:
   std::filesystem::path folder;
 };
 
-/// Writes a safetensors file: the header of `tensors` and as many zero bytes as they need.
+/// Two int32 as bytes: what weight_shape holds.
+std::string shapeBytes(int32_t rows, int32_t columns);
+
+/// Writes a safetensors file: the header of `tensors`, their data or as many zero bytes as they need.
 void writeSafetensors(const std::string &path, const std::vector<TestTensor> &tensors);
 /// Writes 8 bytes of `length`, `header`, and `dataBytes` zero bytes.
 void writeRawSafetensors(const std::string &path, uint64_t length, const std::string &header, uint64_t dataBytes);

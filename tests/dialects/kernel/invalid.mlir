@@ -176,3 +176,43 @@ func.func @sort_by_group_c1(%i: tensor<?x4xi32>) {
   %r, %s, %o = kernel.sort_by_group %i : tensor<?x4xi32> -> tensor<?xi32>, tensor<?x4xi32>, tensor<1xi32>
   return
 }
+
+// -----
+
+func.func @dequantise_c1(%c: tensor<32x64xf8E4M3FN>, %s: tensor<1x1xf32>) {
+  // expected-error @+1 {{gives 'tensor<32x64xbf16>' but computes in f32}}
+  %0 = kernel.dequantise %c, %s blocks 128 x 128 : tensor<32x64xf8E4M3FN>, tensor<1x1xf32> -> tensor<32x64xbf16>
+  return
+}
+
+// -----
+
+func.func @dequantise_c2(%c: tensor<32x64xi8>, %s: tensor<32x2xbf16>) {
+  // expected-error @+1 {{gives 'tensor<32x64xf32>' but codes are 'tensor<32x64xi8>'}}
+  %0 = kernel.dequantise %c, %s blocks 1 x 32 : tensor<32x64xi8>, tensor<32x2xbf16> -> tensor<32x64xf32>
+  return
+}
+
+// -----
+
+func.func @dequantise_c2_rank(%c: tensor<32xf8E4M3FN>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{gives 'tensor<32xf32>' in blocks of 128 x 128: it needs rows, columns and positive blocks}}
+  %0 = kernel.dequantise %c, %s blocks 128 x 128 : tensor<32xf8E4M3FN>, tensor<1xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+func.func @dequantise_c3(%c: tensor<2x64x16xi8>, %s: tensor<32x4xbf16>) {
+  // expected-error @+1 {{in blocks of 1 x 32 needs scales 'tensor<2x4x16xbf16>' but has 'tensor<32x4xbf16>'}}
+  %0 = kernel.dequantise %c, %s blocks 1 x 32 panels : tensor<2x64x16xi8>, tensor<32x4xbf16> -> tensor<2x128x16xf32>
+  return
+}
+
+// -----
+
+func.func @dequantise_c4(%c: tensor<2x64x16xf8E4M3FN>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{reads panels of 16 rows in blocks of 8: a panel needs one row of scales}}
+  %0 = kernel.dequantise %c, %s blocks 8 x 128 panels : tensor<2x64x16xf8E4M3FN>, tensor<4x1xf32> -> tensor<2x64x16xf32>
+  return
+}

@@ -71,4 +71,13 @@ module @kernels {
     %4, %5, %6 = kernel.sort_by_group %ids : tensor<?x4xi32> -> tensor<?xi32>, tensor<?x4xi32>, tensor<17xi32>
     return
   }
+
+  // CHECK: func.func @dequantise
+  func.func @dequantise(%c: tensor<?x36x200x16xf8E4M3FN>, %s: tensor<?x5x2xf32>, %n: tensor<32x64xi8>, %g: tensor<32x4xbf16>) {
+    // CHECK: kernel.dequantise %{{.*}}, %{{.*}} blocks 128 x 128 panels : tensor<?x36x200x16xf8E4M3FN>, tensor<?x5x2xf32> -> tensor<?x36x200x16xf32>
+    %0 = kernel.dequantise %c, %s blocks 128 x 128 panels : tensor<?x36x200x16xf8E4M3FN>, tensor<?x5x2xf32> -> tensor<?x36x200x16xf32>
+    // CHECK: kernel.dequantise %{{.*}}, %{{.*}} blocks 1 x 32 : tensor<32x64xi8>, tensor<32x4xbf16> -> tensor<32x128xf32>
+    %1 = kernel.dequantise %n, %g blocks 1 x 32 : tensor<32x64xi8>, tensor<32x4xbf16> -> tensor<32x128xf32>
+    return
+  }
 }

@@ -21,6 +21,21 @@ kimi.weight @weight_c4 : tensor<4x48x32xbf16> from "kv_b_proj.weight" rows <grou
 
 // -----
 
+// expected-error @+1 {{'weight_c5' is 'tensor<4x48xbf16>' but codes are f8E4M3FN or i4}}
+kimi.weight @weight_c5 : tensor<4x48xbf16> from "w.weight" quantised <codes 128 x 128>
+
+// -----
+
+// expected-error @+1 {{'weight_c5_plain' is 'tensor<4x48xf8E4M3FN>', which are codes: say `quantised`}}
+kimi.weight @weight_c5_plain : tensor<4x48xf8E4M3FN> from "w.weight"
+
+// -----
+
+// expected-error @+1 {{'weight_c5_scales' is 'tensor<4x48xi32>' but scales are f32 or bf16}}
+kimi.weight @weight_c5_scales : tensor<4x48xi32> from "w.weight_scale" quantised <scales 1 x 32>
+
+// -----
+
 func.func @load_weight_c1() {
   // expected-error @+1 {{loads 'tensor<8xbf16>' but 'norm' is no kimi.weight}}
   %0 = kimi.load_weight @norm : tensor<8xbf16>
@@ -428,5 +443,30 @@ func.func @sample_c1(%l: tensor<?x640xbf16>, %i: tensor<?xi32>) {
 func.func @sample_c2(%l: tensor<?x640xf32>, %i: tensor<?xi32>) {
   // expected-error @+1 {{the number of controls is 2 but that of the step table is 18}}
   %t, %p, %ti, %tl, %f = kimi.sample %l controls (%i, %i) : tensor<?x640xf32>, (tensor<?xi32>, tensor<?xi32>) -> tensor<?xi32>, tensor<?xf32>, tensor<?x20xi32>, tensor<?x20xf32>, tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @dequantise_c1(%c: tensor<96x256xf8E4M3FN>, %s: tensor<1x2xf32>) {
+  // expected-error @+1 {{codes is 'tensor<96x256xf8E4M3FN>' but result is 'tensor<96x128xf32>': their shapes must agree}}
+  %0 = kimi.dequantise %c, %s blocks 128 x 128 : tensor<96x256xf8E4M3FN>, tensor<1x2xf32> -> tensor<96x128xf32>
+  return
+}
+
+// -----
+
+// 576 rows are four blocks and a half: five scales.
+func.func @dequantise_c2(%c: tensor<576x256xf8E4M3FN>, %s: tensor<4x2xf32>) {
+  // expected-error @+1 {{has codes 'tensor<576x256xf8E4M3FN>' in blocks of 128 x 128: that needs scales 'tensor<5x2xf32>', not 'tensor<4x2xf32>'}}
+  %0 = kimi.dequantise %c, %s blocks 128 x 128 : tensor<576x256xf8E4M3FN>, tensor<4x2xf32> -> tensor<576x256xf32>
+  return
+}
+
+// -----
+
+func.func @dequantise_c3(%c: tensor<96x256xi8>, %s: tensor<1x2xf32>) {
+  // expected-error @+1 {{codes are 'tensor<96x256xi8>' but must be f8E4M3FN or i4}}
+  %0 = kimi.dequantise %c, %s blocks 128 x 128 : tensor<96x256xi8>, tensor<1x2xf32> -> tensor<96x256xf32>
   return
 }

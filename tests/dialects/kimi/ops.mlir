@@ -14,8 +14,24 @@ module @tiny attributes {kimi.mesh = 1 : i64, kimi.numerics = "bf16"} {
   kimi.weight @moe.kv_b_key : tensor<4x24x32xbf16> from "model.layers.{layer}.self_attn.kv_b_proj.weight" layers 1 count 3 rows <groups = 4, of = 48, 0 to 24>
   // CHECK-NEXT: kimi.weight @panels : tensor<96x256xbf16> from "panels.weight" layout #kernel.layout<panel, 16>
   kimi.weight @panels : tensor<96x256xbf16> from "panels.weight" layout #kernel.layout<panel, 16>
+  // CHECK-NEXT: kimi.weight @codes : tensor<96x256xf8E4M3FN> from "codes.weight" quantised <codes 128 x 128>
+  kimi.weight @codes : tensor<96x256xf8E4M3FN> from "codes.weight" quantised <codes 128 x 128>
+  // CHECK-NEXT: kimi.weight @codes.scales : tensor<1x2xf32> from "codes.weight_scale_inv" quantised <scales 128 x 128>
+  kimi.weight @codes.scales : tensor<1x2xf32> from "codes.weight_scale_inv" quantised <scales 128 x 128>
+  // CHECK-NEXT: kimi.weight @nibbles : tensor<16x64x256xi4> from "e.{expert}.weight_packed" experts 16 quantised <codes 1 x 32>
+  kimi.weight @nibbles : tensor<16x64x256xi4> from "e.{expert}.weight_packed" experts 16 quantised <codes 1 x 32>
   // CHECK-NEXT: kimi.cache @latent : !kimi.cache<48 x bf16> layers 4
   kimi.cache @latent : !kimi.cache<48 x bf16> layers 4
+
+  // CHECK: func.func @dequantise
+  func.func @dequantise(%c: tensor<576x256xf8E4M3FN>, %s: tensor<5x2xf32>, %n: tensor<2x4x64xi4>, %g: tensor<2x4x2xbf16>)
+      -> (tensor<576x256xf32>, tensor<2x4x64xf32>) {
+    // CHECK: kimi.dequantise %{{.*}}, %{{.*}} blocks 128 x 128 : tensor<576x256xf8E4M3FN>, tensor<5x2xf32> -> tensor<576x256xf32>
+    %0 = kimi.dequantise %c, %s blocks 128 x 128 : tensor<576x256xf8E4M3FN>, tensor<5x2xf32> -> tensor<576x256xf32>
+    // CHECK: kimi.dequantise %{{.*}}, %{{.*}} blocks 1 x 32 : tensor<2x4x64xi4>, tensor<2x4x2xbf16> -> tensor<2x4x64xf32>
+    %1 = kimi.dequantise %n, %g blocks 1 x 32 : tensor<2x4x64xi4>, tensor<2x4x2xbf16> -> tensor<2x4x64xf32>
+    return %0, %1 : tensor<576x256xf32>, tensor<2x4x64xf32>
+  }
 
   // CHECK: func.func @loads
   func.func @loads(%layer: index) -> (tensor<640x256xbf16>, tensor<4x24x32xbf16>) {

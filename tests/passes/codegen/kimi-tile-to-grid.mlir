@@ -36,6 +36,59 @@ kernel.func @norm(%x: tensor<?x8xf32> {kernel.dims = [#kernel.extent<tokens * 1 
 
 // -----
 
+// A product of codes: each task reads its own panels and the one row of scales they share, and no value is stored.
+// CHECK-LABEL: kernel.func @quantised
+// CHECK: scf.forall (%{{.*}}, %[[P:.*]]) =
+// CHECK-DAG: tensor.extract_slice %{{.*}}[%[[P]], 0, 0] [4, 200, 16] {{.*}} : tensor<36x200x16xf8E4M3FN>
+// CHECK-DAG: tensor.extract_slice %{{.*}}[%{{.*}}, 0] [1, 2] {{.*}} : tensor<5x2xf32>
+// CHECK-NOT: kernel.dequantise
+// CHECK: linalg.generic {{.*}} "reduction"]} ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?x200xf32>, tensor<4x200x16xf8E4M3FN>, tensor<1x2xf32>)
+#x = affine_map<(t, p, l, k) -> (t, k)>
+#w = affine_map<(t, p, l, k) -> (p, k, l)>
+#y = affine_map<(t, p, l, k) -> (t, p, l)>
+kernel.func @quantised(%x: tensor<?x200xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %c: tensor<36x200x16xf8E4M3FN>,
+                       %s: tensor<5x2xf32>) -> (tensor<?x36x16xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+    attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 64>}>} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x200xf32>
+  %empty = tensor.empty(%n) : tensor<?x36x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x36x16xf32>) -> tensor<?x36x16xf32>
+  %w = kernel.dequantise %c, %s blocks 128 x 128 panels : tensor<36x200x16xf8E4M3FN>, tensor<5x2xf32> -> tensor<36x200x16xf32>
+  %y = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x200xf32>, tensor<36x200x16xf32>) outs(%init : tensor<?x36x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %d = math.fma %a, %b, %o : f32
+    linalg.yield %d : f32
+  } -> tensor<?x36x16xf32>
+  kernel.return %y : tensor<?x36x16xf32>
+}
+
+// -----
+
+// The error twin: a tile of 48 columns would need two rows of scales, at a place that changes from tile to tile.
+kernel.func @cut(%x: tensor<?x8xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %c: tensor<576x8xf8E4M3FN>,
+                 %s: tensor<5x1xf32>) -> (tensor<?x576xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+    attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 48>}>} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %empty = tensor.empty(%n) : tensor<?x576xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x576xf32>) -> tensor<?x576xf32>
+  // expected-error @+1 {{has one scale for 128 rows, and a tile that cuts them unevenly: choose a tile of columns that divides 128, or is a multiple}}
+  %w = kernel.dequantise %c, %s blocks 128 x 128 : tensor<576x8xf8E4M3FN>, tensor<5x1xf32> -> tensor<576x8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(t, n, k) -> (t, k)>, affine_map<(t, n, k) -> (n, k)>, affine_map<(t, n, k) -> (t, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x8xf32>, tensor<576x8xf32>) outs(%init : tensor<?x576xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %d = math.fma %a, %b, %o : f32
+    linalg.yield %d : f32
+  } -> tensor<?x576xf32>
+  kernel.return %y : tensor<?x576xf32>
+}
+
+// -----
+
 // The error twin: nothing here can be split into tasks.
 // expected-error @+1 {{kernel 'argument' has no result that can be split into tasks}}
 kernel.func @argument(%x: tensor<8xf32>) -> tensor<8xf32> {

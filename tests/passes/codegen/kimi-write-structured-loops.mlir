@@ -48,3 +48,37 @@ func.func @transpose(%x: memref<32x32xf32>, %y: memref<32x32xf32>) {
   }
   return
 }
+
+// Nibbles with one scale for 32 columns: a loop over groups, in it one over bytes, whose two halves are written out. The
+// scale is applied to a group's sum, which begins at 0.
+// CHECK-LABEL: func.func @nibbles
+// CHECK: scf.for %[[GROUP:.*]] = %{{.*}} to %{{.*}} step %c32{{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) ->
+// CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : vector<16xf32>
+// CHECK: %[[PART:.*]] = scf.for %[[BYTE:.*]] = %[[GROUP]] to %{{.*}} step %c2{{.*}} iter_args(%{{.*}} = %[[ZERO]]) ->
+// CHECK: arith.divui %[[BYTE]], %c2
+// CHECK: vector.load {{.*}} vector<16xi8>
+// CHECK-NOT: arith.mulf
+// CHECK-COUNT-2: math.fma
+// CHECK: scf.yield
+// CHECK: arith.divui %[[GROUP]], %c32
+// CHECK: %[[SCALE:.*]] = vector.load {{.*}} vector<16xbf16>
+// CHECK: %[[FACTOR:.*]] = arith.extf %[[SCALE]]
+// CHECK: math.fma %[[PART]], %[[FACTOR]], %[[SUM]]
+func.func @nibbles(%x: memref<1x64xf32>, %c: memref<1x32x16xi8>, %s: memref<1x2x16xbf16>, %y: memref<1x1x16xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(t, p, l, k) -> (t, k)>, affine_map<(t, p, l, k) -> (p, k floordiv 2, l)>,
+                                   affine_map<(t, p, l, k) -> (p, k floordiv 32, l)>, affine_map<(t, p, l, k) -> (t, p, l)>],
+                  iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %c, %s : memref<1x64xf32>, memref<1x32x16xi8>, memref<1x2x16xbf16>) outs(%y : memref<1x1x16xf32>) {
+  ^bb0(%a: f32, %byte: i8, %scale: bf16, %o: f32):
+    %k = linalg.index 3 : index
+    %bits = affine.apply affine_map<(d0) -> ((d0 mod 2) * 4)>(%k)
+    %shift = arith.index_cast %bits : index to i8
+    %high = arith.shrui %byte, %shift : i8
+    %code = arith.sitofp %high : i8 to f32
+    %factor = arith.extf %scale : bf16 to f32
+    %b = arith.mulf %code, %factor : f32
+    %d = math.fma %a, %b, %o : f32
+    linalg.yield %d : f32
+  }
+  return
+}

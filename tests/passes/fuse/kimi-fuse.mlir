@@ -50,6 +50,28 @@ func.func private @shared(%h: tensor<?x8xbf16>) -> tensor<?x8xf32> {
 
 // -----
 
+kimi.weight @c : tensor<32x8xf8E4M3FN> from "c" quantised <codes 128 x 128>
+kimi.weight @c.scales : tensor<1x1xf32> from "c_scale" quantised <scales 128 x 128>
+
+// The values of a quantised weight are part of each kernel that reads them; codes and scales are its arguments.
+// CHECK-LABEL: func.func private @quantised
+// CHECK-NOT: kimi.dequantise
+// CHECK: kernel.call @dequantise_linear_round_32x8(%arg0, %{{.*}}, %{{.*}}) : (tensor<?x8xbf16>, tensor<32x8xf8E4M3FN>, tensor<1x1xf32>)
+// CHECK: kernel.func private @dequantise_linear_round_32x8
+// CHECK-SAME: kernel.ops = ["dequantise", "linear", "round"]
+// CHECK: %[[W:.*]] = kernel.dequantise %{{.*}}, %{{.*}} blocks 128 x 128
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[W]] :
+func.func private @quantised(%h: tensor<?x8xbf16>) -> tensor<?x32xbf16> {
+  %c = kimi.load_weight @c : tensor<32x8xf8E4M3FN>
+  %s = kimi.load_weight @c.scales : tensor<1x1xf32>
+  %w = kimi.dequantise %c, %s blocks 128 x 128 : tensor<32x8xf8E4M3FN>, tensor<1x1xf32> -> tensor<32x8xf32>
+  %a = kimi.linear %h, %w : tensor<?x8xbf16>, tensor<32x8xf32> -> tensor<?x32xf32>
+  %b = kimi.round %a : tensor<?x32xf32> -> tensor<?x32xbf16>
+  return %b : tensor<?x32xbf16>
+}
+
+// -----
+
 // The error twin: a view that leaves the function has no kernel to live in.
 func.func private @view(%h: tensor<4x8xbf16>) -> tensor<4x4xbf16> {
   // expected-error @+1 {{is read by something that is no kernel}}

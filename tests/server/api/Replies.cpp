@@ -305,6 +305,31 @@ TEST(CompletionReplyTest, SeveralPromptsAreSeveralChoices) {
   EXPECT_EQ(whole.at("usage").at("prompt_tokens"), 22);
 }
 
+TEST(CompletionReplyTest, ReturnsTheIdsOfItsTokensWhenAsked) {
+  ServedModel served = tiny().served();
+  const std::vector<Event> events = {token('x'), token(0xE6), token(test::kImEnd, FinishReason::Stop)};
+  CompletionReply whole = completionReply(served, R"({"prompt": "ab", "return_token_ids": true})");
+  std::vector<std::string> chunks;
+  for (const Event &event : events)
+    whole.push(0, event, chunks);
+  EXPECT_EQ(whole.whole().at("choices").at(0).at("token_ids"), (json::array{'x', 0xE6, test::kImEnd}));
+
+  CompletionReply streamed =
+      completionReply(served, R"({"prompt": "ab", "return_token_ids": true, "stream": true})");
+  for (const Event &event : events)
+    streamed.push(0, event, chunks);
+  json::array ids;
+  for (const std::string &chunk : chunks)
+    if (const json::value body = json::parse(chunk); body.at("choices").at(0).as_object().contains("token_ids"))
+      for (const json::value &id : body.at("choices").at(0).at("token_ids").as_array())
+        ids.push_back(id);
+  EXPECT_EQ(ids, (json::array{'x', 0xE6, test::kImEnd})); // also of bytes whose text is held back
+
+  CompletionReply plain = completionReply(served, R"({"prompt": "ab"})");
+  plain.push(0, token('x', FinishReason::Length), chunks);
+  EXPECT_FALSE(plain.whole().at("choices").at(0).as_object().contains("token_ids"));
+}
+
 TEST(CompletionReplyTest, BytesThatAreNoTextGetTheirOwnSpelling) {
   ServedModel served = tiny().served();
   CompletionReply reply = completionReply(served, R"({"prompt": "ab", "logprobs": 2})");
