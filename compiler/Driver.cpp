@@ -2,7 +2,7 @@
 
 #include "compiler/Registration.h"
 #include "compiler/emit/Emit.h"
-#include "compiler/emit/Parallel.h"
+#include "compiler/emit/Progress.h"
 #include "compiler/import/Json.h"
 #include "dialects/plan/Plan.h"
 
@@ -173,16 +173,24 @@ llvm::Error Driver::runPasses(Phase phase) {
 }
 
 llvm::Error Driver::emit() {
-  const emit::EmitOptions options{request.output, codeDirectory, request.threads};
+  const emit::EmitOptions options{request.output, codeDirectory, request.threads, request.quiet};
   llvm::Expected<emit::EmitSummary> summary = emit::emitArtifact(*module, options);
   if (!summary)
     return summary.takeError();
-  if (!request.quiet)
-    llvm::errs() << request.output << ": " << summary->entries << " entries, " << summary->kernels << " kernels, "
-                 << emit::printBytes(summary->weightBytes) << " of weights in " << summary->weightFiles << " files ("
-                 << summary->reusedFiles << " unchanged), " << emit::printBytes(summary->codeBytes)
-                 << " of code, largest arena " << emit::printBytes(summary->largestArenaBytes) << ", plan "
-                 << summary->planHash << "\n";
+  if (request.quiet)
+    return llvm::Error::success();
+  auto rate = [](uint64_t bytes, double seconds) {
+    return emit::printBytes(static_cast<uint64_t>(static_cast<double>(bytes) / std::max(seconds, 1e-3))) + "/s";
+  };
+  llvm::errs() << "packed " << emit::printBytes(summary->packedBytes) << " in "
+               << emit::printSeconds(summary->packSeconds) << " (" << rate(summary->packedBytes, summary->packSeconds)
+               << "), read back in " << emit::printSeconds(summary->verifySeconds) << " ("
+               << rate(summary->packedBytes, summary->verifySeconds) << ")\n";
+  llvm::errs() << request.output << ": " << summary->entries << " entries, " << summary->kernels << " kernels, "
+               << emit::printBytes(summary->weightBytes) << " of weights in " << summary->weightFiles << " files ("
+               << summary->reusedFiles << " unchanged), " << emit::printBytes(summary->codeBytes)
+               << " of code, largest arena " << emit::printBytes(summary->largestArenaBytes) << ", plan "
+               << summary->planHash << "\n";
   return llvm::Error::success();
 }
 

@@ -13,6 +13,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Threading.h"
 
+#include <csignal>
+
 namespace cl = llvm::cl;
 using kimi::CompileRequest;
 using kimi::Phase;
@@ -41,6 +43,9 @@ cl::opt<int64_t> maxTokens("max-tokens", cl::desc("Tokens in one step (default 5
 cl::opt<int64_t> maxContext("max-context", cl::desc("Positions per sequence (default: all the model has)"),
                             cl::value_desc("N"), cl::cat(what));
 
+cl::opt<int64_t> layers("layers", cl::desc("Only the first layers: part of a model, for benchmarks (default: all)"),
+                        cl::value_desc("N"), cl::cat(what));
+
 cl::opt<std::string> prefillAttention("prefill-attention",
                                       cl::desc("Form of latent attention in mixed steps: absorbed (default) or expanded"),
                                       cl::value_desc("FORM"), cl::init("absorbed"), cl::cat(how));
@@ -49,8 +54,11 @@ cl::list<std::string> overrides("impl", cl::desc("Implementation of an operation
                                 cl::value_desc("OP=NAME"), cl::cat(how));
 cl::opt<std::string> overrideFile("impl-file", cl::desc("A file of OP=NAME lines; # begins a comment"),
                                   cl::value_desc("FILE"), cl::cat(how));
-cl::opt<std::string> weights("weights", cl::desc("How weights are stored: packed (default)"), cl::value_desc("MODE"),
-                             cl::init("packed"), cl::cat(how));
+cl::opt<std::string> weights("weights",
+                             cl::desc("packed (default); reference: no second copy, where the checkpoint's order "
+                                      "allows; random: for benchmarks, CHECKPOINT may be a config.json"),
+                             cl::value_desc("MODE"), cl::init("packed"), cl::cat(how));
+cl::opt<int64_t> seed("seed", cl::desc("Of random weights (default 1)"), cl::value_desc("N"), cl::init(1), cl::cat(how));
 
 /// LLVM's library already has an option of this name, for a part of it that kimic does not use: ours replaces it.
 /// Call once before the command line is parsed.
@@ -94,8 +102,9 @@ int usage(const llvm::Twine &message) {
 
 /// Options that import records in the IR: a dump has them already.
 const cl::Option *firstImportOption() {
-  const cl::Option *options[] = {&target,     &numerics,  &maxSequences, &maxTokens,
-                                 &maxContext, std::addressof(overrides), &overrideFile, &prefillAttention};
+  const cl::Option *options[] = {&target,     &numerics,     &maxSequences,     &maxTokens,
+                                 &maxContext, &layers,       &weights,          &seed,
+                                 &overrideFile, &prefillAttention, std::addressof(overrides)};
   for (const cl::Option *option : options)
     if (option->getNumOccurrences())
       return option;
@@ -180,8 +189,10 @@ int readRequest(CompileRequest &request) {
     return code;
   if (request.to == Phase::emit && output.empty())
     return usage("no -o NAME.kimi given");
-  if (weights != "packed")
-    return usage("--weights " + weights + " is not there yet; packed is");
+  if (weights != "packed" && weights != "reference" && weights != "random")
+    return usage("--weights " + weights + " is unknown; packed, reference and random are known");
+  if (seed.getNumOccurrences() && weights != "random")
+    return usage("--seed is of random weights, but --weights is " + weights);
   request.input = input;
   request.output = output.empty() ? "-" : std::string(output);
   request.dumpDirectory = dumpPhases;
@@ -194,6 +205,10 @@ int readRequest(CompileRequest &request) {
   options.maxTokens = maxTokens;
   if (maxContext.getNumOccurrences())
     options.maxContext = maxContext;
+  if (layers.getNumOccurrences())
+    options.layers = layers;
+  options.weights = weights;
+  options.seed = seed;
   options.prefillAttention = prefillAttention;
   if (int code = chooseTarget(options.target))
     return code;
@@ -204,6 +219,7 @@ int readRequest(CompileRequest &request) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(), with a message
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();

@@ -38,7 +38,8 @@ struct Report {
   std::vector<EntryDescription> entries;
   std::vector<WeightDescription> weights;
   std::vector<CacheDescription> caches;
-  MemoryNeed memory;
+  MemoryNeed memory;             // of this rank
+  std::vector<MemoryNeed> ranks; // of all
   uint64_t bytesPerBlock = 0;
   Expected<int64_t> cacheBlocks;
 };
@@ -53,7 +54,8 @@ Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
       .entries = {},
       .weights = describeWeights(rank),
       .caches = describeCaches(rank),
-      .memory = describeMemory(artifact, options.memoryBytes ? options.memoryBytes : availableMemory()),
+      .memory = {},
+      .ranks = {},
       .bytesPerBlock = blockBytes(rank),
       .cacheBlocks = 0};
   if (report.context > contextLength)
@@ -70,6 +72,10 @@ Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
       names.push_back(entry->name()->str());
     return failure(fmt::format("there is no entry {}; there are {}", options.entry, fmt::join(names, ", ")));
   }
+  uint64_t available = options.memoryBytes ? options.memoryBytes : availableMemory();
+  for (const artifact::Rank *each : *artifact.plan().ranks())
+    report.ranks.push_back(describeMemory(artifact.plan(), *each, available));
+  report.memory = report.ranks.front();
   report.cacheBlocks = chooseCacheBlocks(rank, options.cacheBytes, report.memory);
   return report;
 }
@@ -87,6 +93,11 @@ void printHeader(const Report &report, const Options &options) {
   fmt::print("  target    {} ({})\n", report.artifact.rank().target()->string_view(),
              report.targetStatus.empty() ? "this machine runs it"
                                          : "not on this machine: " + report.targetStatus);
+  if (!manifest.weights.empty() && manifest.weights != "packed")
+    fmt::print("  weights   {}: {}\n", manifest.weights,
+               manifest.weights.starts_with("random") ? "for benchmarks, not a model" : "of the checkpoint");
+  if (!manifest.layers.empty())
+    fmt::print("  layers    {}: part of a model, for benchmarks\n", manifest.layers);
   fmt::print("  compiler  {}, artifact format {}\n", manifest.compilerVersion, manifest.formatVersion);
   fmt::print("  plan      {}, {}, hash {}\n", report.artifact.fingerprint(),
              formatBytes(double(manifest.planBytes)), manifest.planHash);
@@ -140,26 +151,36 @@ void printWeights(const Report &report) {
              formatBytes(double(report.memory.weights)), table.text());
 }
 
+/// What each rank needs, and what of the given memory is left for its cache.
+void printRanks(const Report &report) {
+  fmt::print("Memory of each rank, and the cache tokens that fit beside it in {}\n",
+             formatBytes(double(report.memory.available)));
+  TextTable table({">rank", ">weights", ">code", ">arena", ">step table", ">together", ">cache per token", ">tokens"});
+  for (uint32_t i = 0; i < report.ranks.size(); ++i) {
+    const MemoryNeed &need = report.ranks[i];
+    const artifact::Rank &rank = *report.artifact.plan().ranks()->Get(i);
+    table.addRow({std::to_string(i), formatBytes(double(need.weights)), formatBytes(double(need.code)),
+                  formatBytes(double(need.arena)), formatBytes(double(need.stepTable)),
+                  formatBytes(double(need.total())), formatBytes(double(blockBytes(rank)) / kBlockTokens),
+                  need.total() > need.available ? "too little memory" : std::to_string(tokensBeside(rank, need))});
+  }
+  fmt::print("{}\n", table.text());
+}
+
 void printMemory(const Report &report) {
-  const MemoryNeed &need = report.memory;
-  fmt::print("Memory\n");
-  TextTable table({"for", ">bytes"});
-  table.addRow({"weights (mapped files)", formatBytes(double(need.weights))});
-  table.addRow({"arena", formatBytes(double(need.arena))});
-  table.addRow({"step inputs and outputs", formatBytes(double(need.stepTable))});
-  table.addRow({"together, without cache", formatBytes(double(need.total()))});
-  table.addRow({"available", formatBytes(double(need.available))});
-  fmt::print("{}", table.text());
+  printRanks(report);
   for (const CacheDescription &cache : report.caches)
     fmt::print("  cache {}: {} values of {} in {} layers, {} per token\n", cache.name, cache.values,
                cache.type, cache.layers, formatBytes(double(cache.bytesPerToken)));
+  const MemoryNeed &need = report.memory;
   if (need.total() > need.available)
-    fmt::print("  too little memory to load\n");
+    fmt::print("  too little memory to load: {} is needed, {} there\n", formatBytes(double(need.total())),
+               formatBytes(double(need.available)));
   else if (!report.cacheBlocks)
     fmt::print("  {}\n", report.cacheBlocks.error().message);
   else
-    fmt::print("  the cache holds {} tokens in {} blocks of {}: {}\n", *report.cacheBlocks * kBlockTokens,
-               *report.cacheBlocks, kBlockTokens,
+    fmt::print("  as loaded, the cache holds {} tokens in {} blocks of {}: {} (--cache asks for more)\n",
+               *report.cacheBlocks * kBlockTokens, *report.cacheBlocks, kBlockTokens,
                formatBytes(double(uint64_t(*report.cacheBlocks) * report.bytesPerBlock)));
 }
 
@@ -219,13 +240,27 @@ json::object toJson(const WeightDescription &weight) {
 
 json::object memoryJson(const Report &report) {
   json::object memory{
-      {"weights", report.memory.weights},      {"arena", report.memory.arena},
-      {"step_table", report.memory.stepTable}, {"total_without_cache", report.memory.total()},
+      {"weights", report.memory.weights},      {"code", report.memory.code},
+      {"arena", report.memory.arena},          {"step_table", report.memory.stepTable},
+      {"total_without_cache", report.memory.total()},
       {"available", report.memory.available},  {"cache_bytes_per_block", report.bytesPerBlock},
       {"block_tokens", kBlockTokens}};
   memory["cache_blocks"] = report.cacheBlocks ? json::value(*report.cacheBlocks) : json::value(nullptr);
   memory["cache_tokens"] =
       report.cacheBlocks ? json::value(*report.cacheBlocks * kBlockTokens) : json::value(nullptr);
+  json::array ranks;
+  for (uint32_t i = 0; i < report.ranks.size(); ++i) {
+    const MemoryNeed &need = report.ranks[i];
+    const artifact::Rank &rank = *report.artifact.plan().ranks()->Get(i);
+    ranks.push_back({{"weights", need.weights},
+                     {"code", need.code},
+                     {"arena", need.arena},
+                     {"step_table", need.stepTable},
+                     {"total_without_cache", need.total()},
+                     {"cache_bytes_per_token", blockBytes(rank) / kBlockTokens},
+                     {"tokens_beside", tokensBeside(rank, need)}});
+  }
+  memory["ranks"] = std::move(ranks);
   return memory;
 }
 
@@ -258,6 +293,8 @@ void printJson(const Report &report, const Options &options) {
                     {"vocabulary", model.vocabulary()},
                     {"context_length", model.context_length()},
                     {"cost_context", report.context},
+                    {"weights_kind", manifest.weights},
+                    {"layers_kind", manifest.layers},
                     {"weights_verified", options.verify},
                     {"entries", std::move(entries)},
                     {"weights", std::move(weights)},

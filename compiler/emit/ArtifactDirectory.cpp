@@ -1,23 +1,22 @@
 #include "compiler/emit/ArtifactDirectory.h"
 
 #include "compiler/emit/Manifest.h"
-#include "compiler/emit/VerifyArtifact.h"
 #include "compiler/import/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace fs = llvm::sys::fs;
 
 namespace kimi::emit {
-
-static constexpr llvm::StringLiteral kPartial = ".partial-";
 
 /// True for an artifact, false for nothing (or an empty directory); else an error.
 static llvm::Expected<bool> isArtifact(const std::string &target) {
@@ -48,18 +47,62 @@ llvm::Error checkTarget(const std::string &output) {
   return llvm::Error::success();
 }
 
-/// Directories that killed runs left behind: their process is gone.
-static void removeStale(llvm::StringRef target) {
-  std::error_code code;
-  const std::string prefix = (llvm::sys::path::filename(target) + kPartial).str();
-  for (fs::directory_iterator it(parentOf(target), code), end; it != end && !code; it.increment(code)) {
-    llvm::StringRef name = llvm::sys::path::filename(it->path());
-    pid_t process;
-    if (name.consume_front(prefix) && !name.getAsInteger(10, process) && process > 0 &&
-        ::kill(process, 0) != 0 && errno == ESRCH)
-      fs::remove_directories(it->path());
+//===- one writer --------------------------------------------------------------------------------------------===//
+
+/// An open directory that no other process has locked, or -1 where file systems know no locks. The lock ends with the
+/// process, however that ends.
+static llvm::Expected<int> lockDirectory(const std::string &path, const std::string &target) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    return fileError("open", path, errno);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    return descriptor;
+  const bool isTaken = errno == EWOULDBLOCK;
+  ::close(descriptor);
+  if (!isTaken)
+    return -1;
+  return import_::makeError("another kimic is writing " + target + ": wait for it, or choose another -o");
+}
+
+/// Creates and locks it. Another run may put it in place meanwhile: then once more.
+llvm::Error ArtifactDirectory::lock() {
+  while (true) {
+    if (std::error_code code = fs::create_directory(partial, /*IgnoreExisting=*/true, fs::all_all))
+      return fileError("create", partial, code.value());
+    llvm::Expected<int> descriptor = lockDirectory(partial, target);
+    if (!descriptor)
+      return descriptor.takeError();
+    struct stat locked, there;
+    if (*descriptor < 0 || (::fstat(*descriptor, &locked) == 0 && ::stat(partial.c_str(), &there) == 0 &&
+                            locked.st_ino == there.st_ino && locked.st_dev == there.st_dev)) {
+      lockDescriptor = *descriptor;
+      isOurs = true;
+      return llvm::Error::success();
+    }
+    ::close(*descriptor);
   }
 }
+
+/// Leaves finished weights and their log.
+llvm::Error ArtifactDirectory::clean() {
+  auto removeOthers = [](const std::string &directory, llvm::function_ref<bool(llvm::StringRef)> keep) {
+    std::error_code code;
+    std::vector<std::string> others;
+    for (fs::directory_iterator it(directory, code), end; it != end && !code; it.increment(code))
+      if (!keep(llvm::sys::path::filename(it->path())))
+        others.push_back(it->path());
+    for (const std::string &path : others)
+      fs::is_directory(path) ? fs::remove_directories(path) : fs::remove(path);
+  };
+  removeOthers(partial, [](llvm::StringRef name) { return name == "weights" || name == kPackLogName; });
+  removeOthers(partial + "/weights", [](llvm::StringRef name) { return name.ends_with(".bin"); });
+  for (const char *folder : {"/weights", "/code"})
+    if (std::error_code code = fs::create_directory(partial + folder, /*IgnoreExisting=*/true, fs::all_all))
+      return fileError("create", partial + folder, code.value());
+  return llvm::Error::success();
+}
+
+//===- beginning and end -------------------------------------------------------------------------------------===//
 
 llvm::Expected<ArtifactDirectory> ArtifactDirectory::create(const std::string &output) {
   const std::string target = llvm::StringRef(output).rtrim('/').str();
@@ -68,65 +111,73 @@ llvm::Expected<ArtifactDirectory> ArtifactDirectory::create(const std::string &o
   llvm::Expected<bool> replaces = isArtifact(target);
   if (!replaces)
     return replaces.takeError();
-  removeStale(target);
   // Beside the target: the same file system, so that renaming is one step.
-  const std::string temporary = (target + kPartial + llvm::Twine(::getpid())).str();
-  if (std::error_code code = fs::create_directory(temporary, /*IgnoreExisting=*/false, fs::all_all))
-    return fileError("create", temporary, code.value());
-  ArtifactDirectory directory(target, temporary, *replaces);
-  for (const char *folder : {"/weights", "/code"})
-    if (std::error_code code = fs::create_directory(temporary + folder, /*IgnoreExisting=*/false, fs::all_all))
-      return fileError("create", temporary + folder, code.value());
+  ArtifactDirectory directory(target, *replaces);
+  if (llvm::Error error = directory.lock())
+    return error;
+  if (llvm::Error error = directory.clean())
+    return error;
   return directory;
 }
 
 ArtifactDirectory::ArtifactDirectory(ArtifactDirectory &&other) noexcept
-    : target(std::move(other.target)), temporary(std::exchange(other.temporary, {})), replaces(other.replaces) {}
+    : target(std::move(other.target)), partial(std::move(other.partial)), replaces(other.replaces),
+      isOurs(std::exchange(other.isOurs, false)), lockDescriptor(std::exchange(other.lockDescriptor, -1)) {}
 
 ArtifactDirectory::~ArtifactDirectory() {
-  if (!temporary.empty())
-    fs::remove_directories(temporary);
+  if (isOurs && !hasWeights())
+    fs::remove_directories(partial);
+  if (lockDescriptor >= 0)
+    ::close(lockDescriptor);
 }
 
-EarlierFiles ArtifactDirectory::earlierFiles() const {
-  EarlierFiles earlier;
-  if (!replaces)
-    return earlier;
-  llvm::Expected<std::vector<FileRecord>> files = readPlanFiles(target);
-  if (!files) { // damaged or of another version: nothing of it is worth keeping
-    llvm::consumeError(files.takeError());
-    return earlier;
-  }
-  earlier.directory = target;
-  for (const FileRecord &file : *files)
-    if (uint64_t bytes; llvm::StringRef(file.path).starts_with("weights/") && file.path.find("..") == std::string::npos &&
-                        !fs::file_size(target + "/" + file.path, bytes) && bytes == file.bytes)
-      earlier.files[file.path] = file;
-  return earlier;
+bool ArtifactDirectory::hasWeights() const {
+  std::error_code code;
+  for (fs::directory_iterator it(partial + "/weights", code), end; it != end && !code; it.increment(code))
+    if (llvm::StringRef(it->path()).ends_with(".bin"))
+      return true;
+  return false;
+}
+
+std::vector<PackLog> ArtifactDirectory::logs() const {
+  std::vector<PackLog> logs = {PackLog::read(partial)};
+  if (replaces)
+    logs.push_back(PackLog::read(target));
+  return logs;
+}
+
+llvm::Error ArtifactDirectory::sync() const {
+  const int descriptor = ::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    return fileError("open", partial, errno);
+  const bool failed = ::syncfs(descriptor) != 0;
+  const int errorNumber = errno;
+  ::close(descriptor);
+  return failed ? fileError("write", partial, errorNumber) : llvm::Error::success();
 }
 
 llvm::Error ArtifactDirectory::commit() {
-  // What was written reaches the disk before its name does.
-  if (const int descriptor = ::open(temporary.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); descriptor >= 0) {
-    const bool failed = ::syncfs(descriptor) != 0;
-    const int errorNumber = errno;
-    ::close(descriptor);
-    if (failed)
-      return fileError("write", temporary, errorNumber);
-  }
   if (!replaces) { // also onto an empty directory
-    if (::rename(temporary.c_str(), target.c_str()) != 0)
+    if (::rename(partial.c_str(), target.c_str()) != 0)
       return fileError("create", target, errno);
-    temporary.clear();
+    isOurs = false;
     return llvm::Error::success();
   }
-  // Both at once: a reader sees the old artifact or the new one. The old one then has the temporary name.
-  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0)
-    return llvm::Error::success();
-  const std::string old = target + ".old";
-  if (::rename(target.c_str(), old.c_str()) != 0 || ::rename(temporary.c_str(), target.c_str()) != 0)
-    return fileError("replace", target, errno);
-  temporary = old;
+  // The old artifact takes our place for a moment: nobody shall go on from it there.
+  llvm::Expected<int> oldLock = lockDirectory(target, target);
+  if (!oldLock)
+    return oldLock.takeError();
+  std::string old = partial;
+  // Both at once: a reader sees the old artifact or the new one.
+  if (::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
+    old = target + ".old";
+    if (::rename(target.c_str(), old.c_str()) != 0 || ::rename(partial.c_str(), target.c_str()) != 0)
+      return fileError("replace", target, errno);
+  }
+  isOurs = false;
+  fs::remove_directories(old);
+  if (*oldLock >= 0)
+    ::close(*oldLock);
   return llvm::Error::success();
 }
 

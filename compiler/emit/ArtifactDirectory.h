@@ -1,8 +1,8 @@
-// The directory an artifact is written to: a temporary sibling until it is complete, then in place at once.
+// The directory an artifact is written to: a sibling, NAME.kimi.partial, until it is complete; then in place at once.
 // Thread rule: belongs to one thread.
 #pragma once
 
-#include "compiler/emit/WeightStore.h"
+#include "compiler/emit/PackLog.h"
 
 namespace kimi::emit {
 
@@ -12,24 +12,33 @@ llvm::Error checkTarget(const std::string &target);
 
 class ArtifactDirectory {
 public:
-  /// Refuses where something lies at `target` that is not an artifact.
+  /// Goes on with what an interrupted run left. Refuses where something lies at `target` that is not an artifact, and
+  /// while another process writes to the same target.
   static llvm::Expected<ArtifactDirectory> create(const std::string &target);
   ArtifactDirectory(ArtifactDirectory &&other) noexcept;
-  /// Removes what commit() did not put in place.
+  /// Without commit(): keeps finished weights for the next run, and removes the directory where there are none.
   ~ArtifactDirectory();
 
   /// Where to write.
-  const std::string &path() const { return temporary; }
-  /// What an earlier artifact at the same place offers.
-  EarlierFiles earlierFiles() const;
-  /// Puts the directory in place of what was there.
+  const std::string &path() const { return partial; }
+  /// What was finished: by an interrupted run here, and in the artifact that is to be replaced.
+  std::vector<PackLog> logs() const;
+  /// Whether the next run could go on from here.
+  bool hasWeights() const;
+  /// What was written reaches the disk.
+  llvm::Error sync() const;
+  /// Puts the directory in place of what was there. To be called after sync().
   llvm::Error commit();
 
 private:
-  ArtifactDirectory(std::string target, std::string temporary, bool replaces)
-      : target(std::move(target)), temporary(std::move(temporary)), replaces(replaces) {}
-  std::string target, temporary;
+  ArtifactDirectory(std::string target, bool replaces)
+      : target(std::move(target)), partial(this->target + ".partial"), replaces(replaces) {}
+  llvm::Error lock();
+  llvm::Error clean();
+  std::string target, partial;
   bool replaces;
+  bool isOurs = false; // locked by us
+  int lockDescriptor = -1;
 };
 
 } // namespace kimi::emit

@@ -3,36 +3,98 @@
 #include "compiler/emit/ArtifactDirectory.h"
 #include "compiler/emit/Manifest.h"
 #include "compiler/emit/PlanBuilder.h"
+#include "compiler/emit/ReferredWeights.h"
 #include "compiler/emit/VerifyArtifact.h"
+#include "compiler/emit/WeightStore.h"
+#include "compiler/import/Import.h"
+#include "compiler/import/InventedCheckpoint.h"
 #include "compiler/import/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <chrono>
+
 namespace kimi::emit {
 
+using Clock = std::chrono::steady_clock;
+
 // What the server's text library reads. The template is part of tokenizer_config.json in older checkpoints.
-static constexpr llvm::StringLiteral kNeededFiles[] = {"config.json", "tokenizer_config.json", "tiktoken.model"};
+static constexpr llvm::StringLiteral kNeededFiles[] = {"tokenizer_config.json", "tiktoken.model"};
 static constexpr llvm::StringLiteral kOptionalFiles[] = {"generation_config.json", "chat_template.jinja"};
 
-static llvm::Expected<std::vector<FileRecord>> copyText(const std::string &source, const std::string &directory) {
+/// "packed", "reference" or "random".
+static llvm::StringRef weightsMode(mlir::ModuleOp plan) {
+  auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
+  return weights ? weights.getValue() : "packed";
+}
+
+static bool hasRandomWeights(mlir::ModuleOp plan) { return weightsMode(plan) == "random"; }
+
+static llvm::Error checkWeightsMode(mlir::ModuleOp plan) {
+  const llvm::StringRef mode = weightsMode(plan);
+  if (mode == "packed" || mode == "reference" || mode == "random")
+    return llvm::Error::success();
+  return import_::makeError("the module's " + model::kWeightsAttr + " is \"" + mode +
+                            "\" but packed, reference and random are known");
+}
+
+/// With random weights nothing but the config is needed: token ids can be fed without a tokenizer.
+static llvm::Expected<std::vector<FileRecord>> copyText(mlir::ModuleOp plan, const std::string &source,
+                                                        const std::string &directory) {
   std::vector<FileRecord> files;
-  auto copy = [&](llvm::StringRef name) -> llvm::Error {
-    llvm::Expected<FileRecord> record = copyFile((source + "/" + name).str(), directory, name);
+  auto copy = [&](const std::string &from, llvm::StringRef name) -> llvm::Error {
+    llvm::Expected<FileRecord> record = copyFile(from, directory, name);
     if (!record)
       return record.takeError();
     files.push_back(*record);
     return llvm::Error::success();
   };
-  for (llvm::StringRef name : kNeededFiles)
-    if (llvm::Error error = copy(name))
-      return error;
-  for (llvm::StringRef name : kOptionalFiles)
-    if (llvm::sys::fs::exists(source + "/" + name))
-      if (llvm::Error error = copy(name))
-        return error;
+  llvm::Expected<std::string> config = import_::findConfig(source, hasRandomWeights(plan));
+  if (!config)
+    return config.takeError();
+  if (llvm::Error error = copy(*config, "config.json"))
+    return error;
+  const std::string folder = llvm::sys::path::parent_path(*config).str();
+  auto copyAll = [&](llvm::ArrayRef<llvm::StringLiteral> names, bool areNeeded) -> llvm::Error {
+    for (llvm::StringRef name : names)
+      if (const std::string from = (folder + "/" + name).str(); areNeeded || llvm::sys::fs::exists(from))
+        if (llvm::Error error = copy(from, name))
+          return error;
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = copyAll(kNeededFiles, /*areNeeded=*/!hasRandomWeights(plan)))
+    return error;
+  if (llvm::Error error = copyAll(kOptionalFiles, /*areNeeded=*/false))
+    return error;
   llvm::sort(files, [](const FileRecord &a, const FileRecord &b) { return a.path < b.path; });
   return files;
+}
+
+namespace {
+/// Where the weights come from.
+struct Checkpoint {
+  import_::CheckpointIndex index;
+  SourceFiles files;
+};
+} // namespace
+
+static llvm::Expected<Checkpoint> openCheckpoint(mlir::ModuleOp plan, const std::string &source) {
+  if (hasRandomWeights(plan)) {
+    auto seed = plan->getAttrOfType<mlir::IntegerAttr>(model::kSeedAttr);
+    llvm::Expected<import_::InventedCheckpoint> invented = import_::inventCheckpoint(source);
+    if (!invented)
+      return invented.takeError();
+    return Checkpoint{std::move(invented->index),
+                      SourceFiles::invent(invented->kinds, seed ? static_cast<uint64_t>(seed.getInt()) : 1)};
+  }
+  llvm::Expected<import_::CheckpointIndex> index = import_::CheckpointIndex::open(source);
+  if (!index)
+    return index.takeError();
+  llvm::Expected<SourceFiles> files = SourceFiles::open(*index);
+  if (!files)
+    return files.takeError();
+  return Checkpoint{std::move(*index), std::move(*files)};
 }
 
 static llvm::Expected<FileRecord> copyCode(mlir::ModuleOp plan, const EmitOptions &options,
@@ -58,32 +120,42 @@ static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) 
   summary.weightBytes = weights.bytes;
   summary.weightFiles = static_cast<unsigned>(weights.files.size());
   summary.reusedFiles = weights.reused;
+  summary.packedBytes = weights.packedBytes;
   return summary;
 }
 
 llvm::Error checkOutput(const std::string &output) { return checkTarget(output); }
 
-llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
-  auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
-  if (!source)
-    return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
-  llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
-  if (!artifact)
-    return artifact.takeError();
-  const std::string &directory = artifact->path();
+static llvm::Expected<PackedWeights> storeWeights(mlir::ModuleOp plan, const Checkpoint &checkpoint,
+                                                  const ArtifactDirectory &artifact, const EmitOptions &options,
+                                                  ProgressTo progress) {
+  const bool refers = weightsMode(plan) == "reference";
+  const PackOptions packOptions{artifact.path(), artifact.logs(), options.threads, progress, /*onlyComputed=*/refers};
+  llvm::Expected<PackedWeights> weights = packWeights(plan, checkpoint.index, checkpoint.files, packOptions);
+  if (!weights || !refers)
+    return weights;
+  if (llvm::Error error = referWeights(plan, checkpoint.index, checkpoint.files, packOptions, *weights))
+    return error;
+  return weights;
+}
 
+/// Writes and verifies everything into `artifact`.
+static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &source, const EmitOptions &options,
+                                        const ArtifactDirectory &artifact) {
+  const std::string &directory = artifact.path();
+  const ProgressTo progress = options.quiet ? ProgressTo::nobody : progressToStandardError();
   // The small things first: what is wrong with them is found before weights are read.
   llvm::Expected<FileRecord> code = copyCode(plan, options, directory);
   if (!code)
     return code.takeError();
-  llvm::Expected<std::vector<FileRecord>> text = copyText(source.str(), directory);
+  llvm::Expected<std::vector<FileRecord>> text = copyText(plan, source, directory);
   if (!text)
     return text.takeError();
-  llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(source);
+  llvm::Expected<Checkpoint> checkpoint = openCheckpoint(plan, source);
   if (!checkpoint)
     return checkpoint.takeError();
-  llvm::Expected<PackedWeights> weights =
-      packWeights(plan, *checkpoint, directory, artifact->earlierFiles(), options.threads);
+  const auto start = Clock::now();
+  llvm::Expected<PackedWeights> weights = storeWeights(plan, *checkpoint, artifact, options, progress);
   if (!weights)
     return weights.takeError();
 
@@ -97,14 +169,37 @@ llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions 
   if (!manifest)
     return manifest.takeError();
 
-  if (llvm::Error error = verifyArtifact(directory, options.threads))
+  if (llvm::Error error = artifact.sync()) // so that what is read back is what the disk has
     return error;
-  if (llvm::Error error = artifact->commit())
+  const auto packed = Clock::now();
+  if (llvm::Error error = verifyArtifact(directory, options.threads, weights->verified, progress))
     return error;
   EmitSummary summary = summarise(plan, *weights);
+  summary.packSeconds = std::chrono::duration<double>(packed - start).count();
+  summary.verifySeconds = std::chrono::duration<double>(Clock::now() - packed).count();
   summary.planHash = planFile->hash;
   summary.planBytes = planFile->bytes;
   summary.codeBytes = code->bytes;
+  return summary;
+}
+
+llvm::Expected<EmitSummary> emitArtifact(mlir::ModuleOp plan, const EmitOptions &options) {
+  auto source = plan->getAttrOfType<mlir::StringAttr>(model::kSourceAttr);
+  if (!source)
+    return import_::makeError("the module has no " + model::kSourceAttr + ": was it imported?");
+  if (llvm::Error error = checkWeightsMode(plan))
+    return error;
+  llvm::Expected<ArtifactDirectory> artifact = ArtifactDirectory::create(options.output);
+  if (!artifact)
+    return artifact.takeError();
+  llvm::Expected<EmitSummary> summary = fill(plan, source.str(), options, *artifact);
+  if (!summary && artifact->hasWeights())
+    return import_::makeError(llvm::toString(summary.takeError()) + " (finished weights stay in " + artifact->path() +
+                              "; the next run takes them over)");
+  if (!summary)
+    return summary.takeError();
+  if (llvm::Error error = artifact->commit())
+    return error;
   return summary;
 }
 

@@ -8,6 +8,15 @@ namespace kimi::emit {
 
 static constexpr uint64_t kMaxManifestBytes = 16 << 20;
 
+/// "packed"; "random, seed 1": so that nobody takes noise for a model.
+static std::string describeWeights(mlir::ModuleOp module) {
+  auto weights = module->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
+  auto seed = module->getAttrOfType<mlir::IntegerAttr>(model::kSeedAttr);
+  if (!weights)
+    return "packed";
+  return weights.str() + (seed ? ", seed " + std::to_string(seed.getInt()) : "");
+}
+
 std::string printManifest(mlir::ModuleOp module, const FileRecord &plan, llvm::ArrayRef<FileRecord> files) {
   auto text = [&](llvm::StringRef name) {
     auto attr = module->getAttrOfType<mlir::StringAttr>(name);
@@ -30,6 +39,9 @@ std::string printManifest(mlir::ModuleOp module, const FileRecord &plan, llvm::A
     out.attribute("mesh", mesh ? mesh.getInt() : 1);
     out.attributeArray("targets", [&] { out.value(text(model::kTargetAttr)); });
     out.attribute("numerics", text(model::kNumericsAttr));
+    out.attribute("weights", describeWeights(module));
+    if (!text(model::kLayersAttr).empty())
+      out.attribute("layers", text(model::kLayersAttr));
   });
   stream << '\n';
   return json;

@@ -78,6 +78,7 @@ void Builder::addFiles(artifact::PlanT &plan) {
     file->path = record.path;
     file->bytes = record.bytes;
     file->hash = record.hash;
+    file->is_reference = record.isReference;
     plan.files.push_back(std::move(file));
   };
   add(code);
@@ -117,13 +118,13 @@ void Builder::addWeight(plan::WeightOp op) {
   weight->first_layer = static_cast<uint32_t>(op.getFirstLayer().value_or(0));
   const uint64_t bytes =
       static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
-  const std::vector<unsigned> &slices = packed.slices.find(op.getSymName())->second;
+  const std::vector<PlacedSlice> &slices = packed.slices.find(op.getSymName())->second;
   // In a block, an argument is the slice of the running layer. A weight outside layers that blocks read (the rotary
   // table) therefore has one and the same slice for each layer.
   const size_t repeats = !op.getNumLayers() && inBlocks.contains(op.getSymName()) ? numLayers : 1;
   for (size_t i = 0; i < repeats; ++i)
-    for (unsigned file : slices)
-      weight->slices.push_back(artifact::WeightSlice(file + 1, 0, bytes)); // after the code file
+    for (const PlacedSlice &slice : slices)
+      weight->slices.push_back(artifact::WeightSlice(slice.file + 1, slice.offset, bytes)); // after the code file
   rank.weights.push_back(std::move(weight));
 }
 

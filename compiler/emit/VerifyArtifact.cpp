@@ -13,8 +13,7 @@ static constexpr uint64_t kMaxPlanBytes = uint64_t(1) << 31; // where FlatBuffer
 static llvm::Error mismatch(const std::string &directory, const FileRecord &wanted, const FileRecord &found) {
   return import_::makeError(directory + "/" + wanted.path + " was read back with hash " + found.hash +
                             " but written with " + wanted.hash +
-                            ": the disk is damaged, or the earlier artifact it was taken from: remove that and "
-                            "compile again");
+                            ": the disk is damaged; choose an -o on another one");
 }
 
 static llvm::Expected<std::vector<FileRecord>> parsePlanFiles(const std::string &directory, const FileRecord &plan) {
@@ -35,7 +34,8 @@ static llvm::Expected<std::vector<FileRecord>> parsePlanFiles(const std::string 
   return files;
 }
 
-llvm::Expected<std::vector<FileRecord>> readPlanFiles(const std::string &directory) {
+/// The files that plan.fb lists.
+static llvm::Expected<std::vector<FileRecord>> readPlanFiles(const std::string &directory) {
   llvm::Expected<ManifestView> manifest = readManifest(directory);
   if (!manifest)
     return manifest.takeError();
@@ -45,10 +45,12 @@ llvm::Expected<std::vector<FileRecord>> readPlanFiles(const std::string &directo
   return parsePlanFiles(directory, manifest->plan);
 }
 
-llvm::Error verifyArtifact(const std::string &directory, unsigned threads) {
+llvm::Error verifyArtifact(const std::string &directory, unsigned threads, const llvm::StringSet<> &verified,
+                           ProgressTo to) {
   llvm::Expected<std::vector<FileRecord>> files = readPlanFiles(directory);
   if (!files)
     return files.takeError();
+  llvm::erase_if(*files, [&](const FileRecord &file) { return verified.contains(file.path); });
   uint64_t total = 0;
   for (const FileRecord &file : *files)
     total += file.bytes;
@@ -56,13 +58,13 @@ llvm::Error verifyArtifact(const std::string &directory, unsigned threads) {
   if (!manifest)
     return manifest.takeError();
   files->insert(files->end(), manifest->files.begin(), manifest->files.end());
-  ProgressLine progress("verifying", total);
+  Progress progress("verifying", total, to);
   return parallelFor(files->size(), threads, [&](size_t index) -> llvm::Error {
     const FileRecord &wanted = (*files)[index];
-    llvm::Expected<FileRecord> found = hashFile(directory, wanted.path);
+    llvm::Expected<FileRecord> found =
+        hashFile(directory, wanted.path, [&](uint64_t bytes) { progress.advance(bytes); });
     if (!found)
       return found.takeError();
-    progress.advance(wanted.bytes);
     return found->hash == wanted.hash ? llvm::Error::success() : mismatch(directory, wanted, *found);
   });
 }

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "compiler/emit/Files.h"
+#include "compiler/emit/Progress.h"
+
+#include "llvm/ADT/StringSet.h"
 
 namespace kimi::emit {
 
-/// The files that plan.fb lists. An error where manifest or plan is not what it should be.
-llvm::Expected<std::vector<FileRecord>> readPlanFiles(const std::string &directory);
-
-/// Reads every file of the artifact back. An error names the first that differs from what was recorded.
-llvm::Error verifyArtifact(const std::string &directory, unsigned threads);
+/// Reads every file of the artifact back, but for `verified` ones. An error names the first that differs from what was
+/// recorded.
+llvm::Error verifyArtifact(const std::string &directory, unsigned threads, const llvm::StringSet<> &verified = {},
+                           ProgressTo to = ProgressTo::nobody);
 
 } // namespace kimi::emit

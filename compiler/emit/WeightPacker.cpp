@@ -92,13 +92,16 @@ static void takeRows(llvm::ArrayRef<char> from, llvm::ArrayRef<uint32_t> rows, s
     to.insert(to.end(), from.begin() + row * rowBytes, from.begin() + (row + 1) * rowBytes);
 }
 
-/// Leaves elements of `run` in `input`, looked at.
-llvm::Error WeightPacker::read(const SourceRun &run, uint64_t done, uint64_t elements) {
+/// Leaves elements of `run` in `input`, looked at and shown to `seeSource`; then its rows as often as they are taken.
+llvm::Error WeightPacker::read(const SourceRun &run, uint64_t done, uint64_t elements, Sink seeSource) {
   input.resize(elements * sourceElementBytes);
   if (llvm::Error error = files[run.file].read(run.offset + done * sourceElementBytes, input))
     return error;
   if (part)
     if (llvm::Error error = checkValues(*part, source.type, input, run.tensor, run.firstElement + done))
+      return error;
+  if (seeSource)
+    if (llvm::Error error = seeSource(input))
       return error;
   if (run.rows.empty())
     return llvm::Error::success();
@@ -112,12 +115,9 @@ llvm::Error WeightPacker::stream(Sink seeSource, Sink writePacked) {
     for (uint64_t done = 0; done < run.elements;) {
       // Rows that are taken more than once are few: a run of scales is one piece.
       const uint64_t elements = run.rows.empty() ? std::min(pieceElements, run.elements - done) : run.elements;
-      if (llvm::Error error = read(run, done, elements))
+      if (llvm::Error error = read(run, done, elements, seeSource))
         return error;
       done += elements;
-      if (seeSource)
-        if (llvm::Error error = seeSource(input))
-          return error;
       if (!writePacked)
         continue;
       pack(input);

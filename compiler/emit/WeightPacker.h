@@ -19,7 +19,7 @@ public:
   llvm::Error stream(Sink seeSource, Sink writePacked);
 
 private:
-  llvm::Error read(const SourceRun &run, uint64_t done, uint64_t elements);
+  llvm::Error read(const SourceRun &run, uint64_t done, uint64_t elements, Sink seeSource);
   void pack(llvm::ArrayRef<char> piece);
 
   const WeightSource &source;

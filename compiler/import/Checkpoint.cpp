@@ -98,6 +98,18 @@ const TensorLocation *CheckpointIndex::find(llvm::StringRef name) const {
   return entry == tensors.end() ? nullptr : &entry->second;
 }
 
+unsigned CheckpointIndex::addInventedFile(const std::string &path) {
+  const auto found = llvm::find(files, path);
+  const auto index = static_cast<unsigned>(found - files.begin());
+  if (found == files.end())
+    files.push_back(path);
+  return index;
+}
+
+bool CheckpointIndex::addInventedTensor(llvm::StringRef name, TensorLocation location) {
+  return tensors.try_emplace(name, std::move(location)).second;
+}
+
 llvm::StringRef CheckpointIndex::nameOf(llvm::StringRef name) const {
   auto entry = tensors.find(name);
   return entry == tensors.end() ? llvm::StringRef() : entry->getKey();

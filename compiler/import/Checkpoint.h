@@ -33,6 +33,11 @@ public:
   /// Sorted.
   std::vector<llvm::StringRef> getNames() const;
 
+  /// For checkpoints that lie nowhere: the index of the file called `path`, new or not.
+  unsigned addInventedFile(const std::string &path);
+  /// False, and nothing changes, where there is a tensor of this name.
+  bool addInventedTensor(llvm::StringRef name, TensorLocation location);
+
 private:
   llvm::Error addFile(const std::string &path);
   llvm::Error addShards(llvm::StringRef directory, const std::string &indexPath);

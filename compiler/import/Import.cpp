@@ -3,6 +3,7 @@
 #include "compiler/import/Json.h"
 #include "compiler/import/LayerBuilder.h"
 #include "compiler/import/QuantisedWeights.h"
+#include "compiler/import/References.h"
 #include "compiler/import/StepBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -39,6 +40,8 @@ llvm::Error checkOptions(const ImportOptions &options) {
   if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
     return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
                      "; absorbed and expanded are supported");
+  if (options.weights != "packed" && options.weights != "random" && options.weights != "reference")
+    return makeError("the weights are " + inQuotes(options.weights) + "; packed, reference and random are supported");
   if (llvm::Error error = checkRange("max_sequences", options.maxSequences, kMaxStep))
     return error;
   if (llvm::Error error = checkRange("max_tokens", options.maxTokens, kMaxStep))
@@ -46,23 +49,10 @@ llvm::Error checkOptions(const ImportOptions &options) {
   return checkRange("the mesh", options.mesh, kMaxStep);
 }
 
-/// The path of the config.json that `directory` stands for.
-llvm::Expected<std::string> findConfig(const std::string &directory, const ImportOptions &options) {
-  if (llvm::sys::fs::is_directory(directory)) {
-    llvm::SmallString<256> path(directory);
-    llvm::sys::path::append(path, "config.json");
-    if (llvm::sys::fs::exists(path))
-      return path.str().str();
-    return makeError(directory + " has no config.json: point to the folder of a downloaded checkpoint");
-  }
-  if (llvm::sys::fs::exists(directory))
-    return options.configOnly
-               ? llvm::Expected<std::string>(directory)
-               : makeError(directory + " is a file but a checkpoint is a folder: point to the folder that holds it");
-  return makeError(directory + " does not exist");
-}
-
 llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config) {
+  if (options.layers)
+    if (llvm::Error error = config.limitLayers(*options.layers))
+      return error;
   if (!options.maxContext)
     return llvm::Error::success();
   if (*options.maxContext > config.context)
@@ -77,7 +67,7 @@ llvm::Error applyOptions(const ImportOptions &options, ModelConfig &config) {
 /// The weights of the model as the checkpoint has them, checked; without it, as config.json lets them be.
 llvm::Expected<std::vector<WeightSpec>> readWeights(const std::string &directory, const ImportOptions &options,
                                                     const ModelConfig &config, std::vector<std::string> &notes) {
-  if (options.configOnly)
+  if (options.readsConfigOnly())
     return quantiseWeights(listWeights(config), config, nullptr);
   llvm::Expected<CheckpointIndex> checkpoint = CheckpointIndex::open(directory);
   if (!checkpoint)
@@ -87,6 +77,9 @@ llvm::Expected<std::vector<WeightSpec>> readWeights(const std::string &directory
     return weights.takeError();
   if (llvm::Error error = checkWeights(*weights, config, *checkpoint, notes))
     return error;
+  if (options.weights == "reference")
+    if (llvm::Error error = findPitches(*weights, *checkpoint))
+      return error;
   return weights;
 }
 
@@ -119,6 +112,13 @@ ModuleOp createModule(MLIRContext &context, const ModelConfig &config, const Imp
   module->setAttr(model::kTargetAttr, builder.getStringAttr(options.target));
   module->setAttr(model::kSourceAttr, builder.getStringAttr(source));
   module->setAttr(model::kMeshAttr, builder.getI64IntegerAttr(options.mesh));
+  if (config.cutLayers)
+    module->setAttr(model::kLayersAttr, builder.getStringAttr((llvm::Twine(config.layers) + " of " +
+                                                               llvm::Twine(config.layers + config.cutLayers)).str()));
+  if (options.weights != "packed")
+    module->setAttr(model::kWeightsAttr, builder.getStringAttr(options.weights));
+  if (options.weights == "random")
+    module->setAttr(model::kSeedAttr, builder.getI64IntegerAttr(options.seed));
   module->setAttr(model::kOptionsAttr,
                   builder.getDictionaryAttr({integer("max_sequences", options.maxSequences),
                                              integer("max_tokens", options.maxTokens),
@@ -153,11 +153,13 @@ void buildWeight(OpBuilder &builder, const WeightSpec &spec) {
   auto rows = spec.rows ? model::RowsAttr::get(builder.getContext(), spec.rows->groups, spec.rows->of,
                                                spec.rows->begin, spec.rows->end)
                         : model::RowsAttr();
-  model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
+  auto weight = model::WeightOp::create(builder, builder.getUnknownLoc(), builder.getStringAttr(spec.symbol),
                           TypeAttr::get(RankedTensorType::get(spec.shape(), elementOf(builder, spec))),
                           builder.getStringAttr(spec.source), nullptr,
                           hasLayers ? builder.getI64IntegerAttr(spec.firstLayer) : IntegerAttr(),
                           number(spec.numLayers), number(spec.experts), rows, quantisedOf(builder, spec), nullptr);
+  if (spec.pitch)
+    weight->setAttr(model::kPitchAttr, builder.getI64IntegerAttr(spec.pitch));
 }
 
 void buildRopeTable(OpBuilder &builder, const ModelConfig &config) {
@@ -204,19 +206,38 @@ llvm::Error verifyModule(ModuleOp module) {
 
 } // namespace
 
+llvm::Expected<std::string> findConfig(const std::string &directory, bool mayBeFile) {
+  if (llvm::sys::fs::is_directory(directory)) {
+    llvm::SmallString<256> path(directory);
+    llvm::sys::path::append(path, "config.json");
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+    return makeError(directory + " has no config.json: point to the folder of a downloaded checkpoint");
+  }
+  if (llvm::sys::fs::exists(directory))
+    return mayBeFile
+               ? llvm::Expected<std::string>(directory)
+               : makeError(directory + " is a file but a checkpoint is a folder: point to the folder that holds it");
+  return makeError(directory + " does not exist");
+}
+
+llvm::Expected<ModelConfig> readModelConfig(const std::string &directory, bool mayBeFile) {
+  llvm::Expected<std::string> path = findConfig(directory, mayBeFile);
+  if (!path)
+    return path.takeError();
+  llvm::Expected<std::string> text = readTextFile(*path, kMaxConfigBytes);
+  if (!text)
+    return text.takeError();
+  return parseModelConfig(*text, *path);
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> importCheckpoint(MLIRContext &context, const std::string &directory,
                                                        const ImportOptions &options, std::vector<std::string> *notes) {
   std::vector<std::string> unused;
   std::vector<std::string> &passedOver = notes ? *notes : unused;
   if (llvm::Error error = checkOptions(options))
     return error;
-  llvm::Expected<std::string> path = findConfig(directory, options);
-  if (!path)
-    return path.takeError();
-  llvm::Expected<std::string> text = readTextFile(*path, kMaxConfigBytes);
-  if (!text)
-    return text.takeError();
-  llvm::Expected<ModelConfig> config = parseModelConfig(*text, *path);
+  llvm::Expected<ModelConfig> config = readModelConfig(directory, options.readsConfigOnly());
   if (!config)
     return config.takeError();
   if (llvm::Error error = applyOptions(options, *config))

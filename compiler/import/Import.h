@@ -2,6 +2,8 @@
 // Thread rule: plain functions; one context, one thread.
 #pragma once
 
+#include "compiler/import/ModelConfig.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
@@ -23,12 +25,23 @@ struct ImportOptions {
   int64_t maxTokens = 512;            // in one step
   std::string prefillAttention = "absorbed"; // or "expanded"
   std::vector<std::string> overrides = {};   // "OP=NAME": becomes kimi.overrides
+  std::optional<int64_t> layers = std::nullopt; // the first ones only: part of a model, for benchmarks
+  std::string weights = "packed";            // "random": config.json is all that is read; "reference"
+  int64_t seed = 1;                          // of random weights
   /// Only config.json is read: for looking at a model whose weights are elsewhere. Every weight
   /// that config.json lets be quantised counts as such.
   bool configOnly = false;
+
+  bool readsConfigOnly() const { return configOnly || weights == "random"; }
 };
 
-/// Imports the checkpoint in `directory` (with `configOnly` also the path of a config.json). The first thing wrong is
+/// The path of the config.json that `directory` stands for; where `mayBeFile`, the path of one itself will do.
+llvm::Expected<std::string> findConfig(const std::string &directory, bool mayBeFile);
+
+/// Reads that config.json.
+llvm::Expected<ModelConfig> readModelConfig(const std::string &directory, bool mayBeFile);
+
+/// Imports the checkpoint in `directory` (where only config.json is read, also the path of one). The first thing wrong is
 /// the error, one line. `notes`, where given, receives what was passed over by rule, one line each.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importCheckpoint(mlir::MLIRContext &context,
                                                                    const std::string &directory,

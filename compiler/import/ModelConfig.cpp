@@ -151,6 +151,16 @@ llvm::Error readText(const llvm::json::Object &object, const std::string &where,
 
 } // namespace
 
+llvm::Error ModelConfig::limitLayers(int64_t count) {
+  if (count < 1 || count > layers)
+    return makeError("--layers is " + llvm::Twine(count) + " but the model has " + llvm::Twine(layers) +
+                     " layers: choose from 1 to " + llvm::Twine(layers));
+  cutLayers = layers - count;
+  layers = count;
+  denseLayers = std::min(denseLayers, count);
+  return llvm::Error::success();
+}
+
 double ModelConfig::softmaxScale() const {
   const double magnitude = ropeConfig.attentionMagnitude;
   return magnitude * magnitude / std::sqrt(static_cast<double>(queryHead()));

@@ -38,8 +38,11 @@ struct ModelConfig {
   double eps;
   bool isTied;                 // lm_head is the embedding table
   int64_t predictLayers;       // multi-token prediction layers after `layers`: not part of the model
+  int64_t cutLayers = 0;       // of config.json's layers, left out by limitLayers()
   RopeConfig ropeConfig;
 
+  /// Keeps the first `count` layers. An error where there are fewer.
+  llvm::Error limitLayers(int64_t count);
   bool isNested() const { return !prefix.empty(); }
   int64_t moeLayers() const { return layers - denseLayers; }
   int64_t queryHead() const { return nope + rope; }

@@ -100,29 +100,34 @@ llvm::Error checkTensor(WeightSpec &weight, const std::string &name, bool isFirs
 }
 
 llvm::Error checkFamily(WeightSpec &weight, const CheckpointIndex &checkpoint, llvm::StringSet<> &expected) {
-  for (int64_t layer = 0; layer < std::max<int64_t>(weight.numLayers, 1); ++layer)
-    for (int64_t expert = 0; expert < std::max<int64_t>(weight.experts, 1); ++expert) {
-      const std::string name = nameOf(weight, weight.firstLayer + layer, expert);
-      expected.insert(name);
-      if (llvm::Error error = checkTensor(weight, name, layer == 0 && expert == 0, checkpoint))
-        return error;
-      if (!holdsPackedValues(weight))
-        continue;
-      expected.insert(shapeTensorOf(name));
-      if (llvm::Error error = checkShapeTensor(weight, name, checkpoint))
-        return error;
-    }
-  return llvm::Error::success();
+  bool isFirst = true;
+  return weight.forEachTensor([&](const std::string &name) -> llvm::Error {
+    expected.insert(name);
+    if (llvm::Error error = checkTensor(weight, name, std::exchange(isFirst, false), checkpoint))
+      return error;
+    if (!holdsPackedValues(weight))
+      return llvm::Error::success();
+    expected.insert(shapeTensorOf(name));
+    return checkShapeTensor(weight, name, checkpoint);
+  });
 }
 
 /// What may be in a checkpoint without being part of the text model, and how often it was.
 struct PassedOver {
-  size_t buffers = 0, predictLayers = 0, vision = 0, head = 0;
+  size_t buffers = 0, predictLayers = 0, cutLayers = 0, vision = 0, head = 0;
 
   /// Counts `name` under its rule; false where none fits.
   bool count(llvm::StringRef name, const ModelConfig &config);
+  bool countLayer(int64_t layer, const ModelConfig &config);
   void addNotes(std::vector<std::string> &notes) const;
 };
+
+bool PassedOver::countLayer(int64_t layer, const ModelConfig &config) {
+  const int64_t all = config.layers + config.cutLayers;
+  if (layer >= all)
+    return layer < all + config.predictLayers && ++predictLayers;
+  return layer >= config.layers && ++cutLayers;
+}
 
 bool PassedOver::count(llvm::StringRef name, const ModelConfig &config) {
   if (!name.consume_front(config.prefix)) {
@@ -136,7 +141,7 @@ bool PassedOver::count(llvm::StringRef name, const ModelConfig &config) {
     return ++head;
   int64_t layer;
   if (name.consume_front("model.layers.") && !name.consumeInteger(10, layer) && name.starts_with("."))
-    return layer >= config.layers && layer < config.layers + config.predictLayers && ++predictLayers;
+    return countLayer(layer, config);
   return false;
 }
 
@@ -147,6 +152,7 @@ void PassedOver::addNotes(std::vector<std::string> &notes) const {
   };
   note(buffers, "rotary_emb.inv_freq buffers: frequencies follow from config.json");
   note(predictLayers, "tensors of multi-token prediction layers: they take no part in decoding");
+  note(cutLayers, "tensors of layers that --layers leaves out");
   note(vision, "tensors outside the text model (vision tower, projector): text only is supported");
   note(head, "lm_head.weight: tie_word_embeddings says that the embedding table is the head");
 }
@@ -172,6 +178,14 @@ Shape WeightSpec::shape() const {
   if (quantised)
     result.back() *= quantised->perElement;
   return result;
+}
+
+llvm::Error WeightSpec::forEachTensor(llvm::function_ref<llvm::Error(const std::string &name)> see) const {
+  for (int64_t layer = 0; layer < std::max<int64_t>(numLayers, 1); ++layer)
+    for (int64_t expert = 0; expert < std::max<int64_t>(experts, 1); ++expert)
+      if (llvm::Error error = see(nameOf(*this, firstLayer + layer, expert)))
+        return error;
+  return llvm::Error::success();
 }
 
 std::vector<LayerKind> listLayerKinds(const ModelConfig &config) {

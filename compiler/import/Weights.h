@@ -5,6 +5,8 @@
 #include "compiler/import/Checkpoint.h"
 #include "compiler/import/ModelConfig.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
+
 namespace kimi::import_ {
 
 /// Part of a source matrix, as #kimi.rows.
@@ -28,12 +30,15 @@ struct WeightSpec {
   int64_t experts = 0;          // 0: not per expert
   std::optional<RowRange> rows = std::nullopt;
   bool mayBeF32 = false;        // else BF16 only
+  int64_t pitch = 0;            // with experts, by findPitches(): rows from one expert to the next; 0: not known
   bool isProjection = false;    // a matrix that formats may quantise
   std::optional<QuantisedHalf> quantised = std::nullopt;
   DataType type = DataType::BF16;
 
   /// The logical shape of one layer: experts first, row groups split off.
   Shape shape() const;
+  /// Calls `see` with the name of every tensor, layer by layer, until it returns an error.
+  llvm::Error forEachTensor(llvm::function_ref<llvm::Error(const std::string &name)> see) const;
 };
 
 /// "dense" or "moe": layers of one kind share one function and one family of weights.

@@ -30,6 +30,12 @@ std::optional<RankedTensorType> LayoutAttr::physicalType(RankedTensorType logica
   if (getKind() == LayoutKind::row_major)
     return RankedTensorType::get(shape, element);
   int64_t rank = logical.getRank();
+  if (getKind() == LayoutKind::strided) {
+    if (rank < 3 || getWidth() < shape[rank - 2])
+      return std::nullopt;
+    shape[rank - 2] = getWidth();
+    return RankedTensorType::get(shape, element);
+  }
   if (rank < 2 || getWidth() < 1 || shape[rank - 2] % getWidth() != 0)
     return std::nullopt;
   shape[rank - 2] /= getWidth();

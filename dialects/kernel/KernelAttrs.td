@@ -16,7 +16,7 @@ def Kernel_DimSymbol : I32EnumAttr<"DimSymbol", "a size known only when a step r
 }
 
 def Kernel_LayoutKind : I32EnumAttr<"LayoutKind", "how a weight lies in memory", [
-    I32EnumAttrCase<"row_major", 0>, I32EnumAttrCase<"panel", 1>]> {
+    I32EnumAttrCase<"row_major", 0>, I32EnumAttrCase<"panel", 1>, I32EnumAttrCase<"strided", 2>]> {
   let cppNamespace = "::kimi::kernel";
   let genSpecializedAttr = 0;
 }
@@ -43,13 +43,16 @@ def Kernel_LayoutAttr : Kernel_Attr<"Layout", "layout"> {
   let description = [{
     `row_major`: as in the checkpoint. `panel, 16`: [.., N/16, K, 16], so that 16 neighbouring output columns fill
     the lanes of a vector and K runs sequentially: every output element is summed in one order, in every kernel.
+    `strided, P`: as in a checkpoint where other rows lie between those of the weight: [.., P, K], of whose P rows N are
+    the weight's. Kernels take the slice; nothing is copied (`--weights=reference`).
     Values of 4 bits lie in pairs along K, the even one in the low half of a byte: K / 2 bytes for K values.
     Example: `#kernel.layout<panel, 16>`
   }];
   let parameters = (ins EnumParameter<Kernel_LayoutKind>:$kind, "int64_t":$width);
   let assemblyFormat = "`<` $kind `,` $width `>`";
   let extraClassDeclaration = [{
-    /// `logical` as it lies in memory; nothing where its columns do not fill whole panels, or its values whole bytes.
+    /// `logical` as it lies in memory; nothing where its columns do not fill whole panels, its rows
+    /// are more than the stride's, or its values no whole bytes.
     std::optional<::mlir::RankedTensorType> physicalType(::mlir::RankedTensorType logical) const;
   }];
 }

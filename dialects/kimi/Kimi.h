@@ -47,6 +47,11 @@ inline constexpr llvm::StringLiteral kOverridesAttr = "kimi.overrides"; // ["OP=
 inline constexpr llvm::StringLiteral kOptionsAttr = "kimi.options";     // {max_tokens = .., ..}
 inline constexpr llvm::StringLiteral kModelAttr = "kimi.model";         // {name, vocabulary, hidden, layers, context}
 inline constexpr llvm::StringLiteral kPhaseAttr = "kimi.phase";         // the last phase that ran
+inline constexpr llvm::StringLiteral kWeightsAttr = "kimi.weights";     // "random", "reference"; without it "packed"
+inline constexpr llvm::StringLiteral kSeedAttr = "kimi.seed";           // of random weights, i64
+inline constexpr llvm::StringLiteral kLayersAttr = "kimi.layers";       // "2 of 61", where some are left out
+/// On kimi.weight: rows from one expert's matrix to the next in the checkpoint, where that is always the same, i64.
+inline constexpr llvm::StringLiteral kPitchAttr = "kimi.pitch";
 /// On entry functions, after `specialise`.
 inline constexpr llvm::StringLiteral kEntryAttr = "kimi.entry";
 

@@ -27,8 +27,11 @@ LogicalResult WeightOp::verify() {
                          << " but a file holds known sizes of i8, i32, i64, bf16, f16, f32 or f8E4M3FN";
   std::optional<RankedTensorType> expected = getLayout().physicalType(getLogicalType());
   if (!expected) // C1
-    return emitOpError() << "'" << getSymName() << "' packs " << getPacks() << " in panels of "
-                         << getLayout().getWidth() << ", which do not divide its columns";
+    return emitOpError() << "'" << getSymName() << "' packs " << getPacks()
+                         << (getLayout().getKind() == kernel::LayoutKind::strided ? " in strides of " : " in panels of ")
+                         << getLayout().getWidth()
+                         << (getLayout().getKind() == kernel::LayoutKind::strided ? " rows, which do not hold its rows"
+                                                                                   : ", which do not divide its columns");
   if (*expected != getTensorType()) // C1
     return emitOpError() << "'" << getSymName() << "' is " << getType() << " but " << getPacks() << " in "
                          << getLayout() << " is " << *expected;

@@ -22,6 +22,10 @@ def SelectLayout : Pass<"kimi-select-layout", "::mlir::ModuleOp"> {
     stored in panels [.., N / 16, K, 16]; any other stays row-major. All entries share one layout per weight. Kernels
     are rewritten to the new shape, and the split column dimension is carried through their elementwise neighbours.
 
+    With the module attribute `kimi.weights = "reference"`, weights stay where the checkpoint has them: row-major, or
+    strided where only some rows of a tensor (`rows`), or the matrices of experts `kimi.pitch` rows apart, are wanted;
+    kernels then take the slice. Two weights of one kernel's argument that lie differently are an error.
+
     Before: `kimi.weight @w : tensor<32x8xbf16> from "w"`
     After: `kimi.weight @w : tensor<32x8xbf16> from "w" layout #kernel.layout<panel, 16>`
   }];

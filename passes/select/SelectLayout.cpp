@@ -2,6 +2,7 @@
 #include "dialects/kimi/Kimi.h"
 #include "passes/select/PanelRewrite.h"
 #include "passes/select/Passes.h"
+#include "passes/select/ReadInPlace.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -16,11 +17,17 @@ using kimi::kernel::FuncOp;
 
 namespace {
 
-using Argument = std::pair<FuncOp, unsigned>; // kernel, argument number
+using Argument = kimi::passes::KernelArgument;
 
 struct SelectLayout : kimi::passes::impl::SelectLayoutBase<SelectLayout> {
   void runOnOperation() override {
     collectReaders();
+    auto mode = getOperation()->getAttrOfType<StringAttr>(kWeightsAttr);
+    if (mode && mode.getValue() == "reference") {
+      if (failed(kimi::passes::readWeightsInPlace(readers)))
+        signalPassFailure();
+      return;
+    }
     settle();
     Builder builder(&getContext());
     for (auto weight : getOperation().getOps<WeightOp>()) {
@@ -76,7 +83,7 @@ struct SelectLayout : kimi::passes::impl::SelectLayoutBase<SelectLayout> {
     }
   }
 
-  llvm::MapVector<Operation *, llvm::SetVector<Argument>> readers;
+  kimi::passes::WeightReaders readers;
   llvm::SetVector<Operation *> panelWeights;
   llvm::SetVector<Argument> panelArguments;
 };

@@ -42,14 +42,27 @@ Status Artifact::openPlan(const std::filesystem::path &directory) {
   return {};
 }
 
+/// The rest of a message about a file that is not what the plan says.
+static std::string whatToDo(const artifact::File &file, const std::filesystem::path &path) {
+  if (!file.is_reference())
+    return "";
+  std::error_code error;
+  return fmt::format(": the artifact reads the checkpoint's own {} (--weights=reference); put it back as it was, or "
+                     "compile again",
+                     std::filesystem::read_symlink(path, error).string());
+}
+
 Status Artifact::openFiles(const std::filesystem::path &directory) {
   for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
     auto path = directory / file.path()->str();
-    TRY_ASSIGN(MappedFile mapped, MappedFile::open(path));
+    auto opened = MappedFile::open(path);
+    if (!opened)
+      return failure(opened.error().message + whatToDo(file, path));
+    MappedFile mapped = std::move(*opened);
     if (mapped.bytes().size() != file.bytes())
-      return failure(fmt::format("{}: has {} bytes, but the plan records {}", path.string(),
-                                 mapped.bytes().size(), file.bytes()));
+      return failure(fmt::format("{}: has {} bytes, but the plan records {}{}", path.string(),
+                                 mapped.bytes().size(), file.bytes(), whatToDo(file, path)));
     files.push_back(std::move(mapped));
   }
   weightFiles.assign(files.size(), false);
@@ -77,13 +90,6 @@ Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOp
     others.push_back(std::move(mapped));
   }
   return verifyFiles(toVerify, options.numThreads, options.progress);
-}
-
-uint64_t Artifact::weightFileBytes() const {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < files.size(); ++i)
-    sum += weightFiles[i] ? files[i].bytes().size() : 0;
-  return sum;
 }
 
 } // namespace kimi::runtime

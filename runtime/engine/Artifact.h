@@ -36,7 +36,6 @@ public:
 
   /// What files[index] is for.
   bool isWeightFile(uint32_t index) const { return weightFiles[index]; }
-  uint64_t weightFileBytes() const;
 
 private:
   Artifact() = default;

@@ -73,6 +73,12 @@ static int64_t mostUsefulBlocks(const Rank &rank) {
   return (sequences ? sequences : largest.maxSequences) * largest.maxTableBlocks;
 }
 
+int64_t tokensBeside(const Rank &rank, const MemoryNeed &need) {
+  uint64_t perBlock = blockBytes(rank);
+  int64_t blocks = perBlock ? int64_t(std::min(need.free() / perBlock, uint64_t(kMaxCacheBlocks))) : kMaxCacheBlocks;
+  return blocks * kBlockTokens;
+}
+
 Expected<int64_t> chooseCacheBlocks(const Rank &rank, uint64_t cacheBytes, const MemoryNeed &need) {
   uint64_t perBlock = blockBytes(rank);
   int64_t useful = std::min(mostUsefulBlocks(rank), kMaxCacheBlocks);

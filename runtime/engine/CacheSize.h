@@ -26,19 +26,23 @@ Limits callerLimits(const artifact::Rank &rank);
 /// Arena bytes: the most over all entries.
 uint64_t arenaBytes(const artifact::Rank &rank);
 
-/// Memory of an engine besides its cache.
+/// Memory of one rank's engine besides its cache, in bytes.
 struct MemoryNeed {
   uint64_t weights = 0; // mapped files
+  uint64_t code = 0;
   uint64_t arena = 0;
   uint64_t stepTable = 0;
   uint64_t available = 0; // on this machine, before any of it
 
-  uint64_t total() const { return weights + arena + stepTable; }
+  uint64_t total() const { return weights + code + arena + stepTable; }
   uint64_t free() const { return available - (available < total() ? available : total()); }
 };
 
 /// Blocks of the paged cache. cacheBytes 0 = every sequence of the largest decode entry at full context, but
 /// at most a quarter of the free memory. Errors: not one block fits; more was asked than is free.
 Expected<int64_t> chooseCacheBlocks(const artifact::Rank &rank, uint64_t cacheBytes, const MemoryNeed &need);
+
+/// The most cache tokens that the rest of the memory holds, whole blocks only; 0 where not one block fits.
+int64_t tokensBeside(const artifact::Rank &rank, const MemoryNeed &need);
 
 } // namespace kimi::runtime

@@ -70,7 +70,7 @@ Status CpuEngine::loadCode() {
 
 Status CpuEngine::allocate(const EngineOptions &options) {
   const Rank &rank = artifact.rank();
-  MemoryNeed need = describeMemory(artifact, availableMemory());
+  MemoryNeed need = describeMemory(artifact.plan(), artifact.rank(), availableMemory());
   if (need.total() > need.available)
     return failure(
         fmt::format("too little memory: weights {}, arena {} and step table {} are needed, {} is available",

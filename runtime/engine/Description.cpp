@@ -98,11 +98,24 @@ std::vector<CacheDescription> describeCaches(const Rank &rank) {
   return caches;
 }
 
-MemoryNeed describeMemory(const Artifact &artifact, uint64_t availableBytes) {
-  uint32_t vocabulary = artifact.plan().model()->vocabulary();
-  return {.weights = artifact.weightFileBytes(),
-          .arena = arenaBytes(artifact.rank()),
-          .stepTable = StepTable::bytesNeeded(largestCapacity(artifact.rank()), vocabulary),
+static uint64_t fileBytes(const Plan &plan, const std::set<uint32_t> &files) {
+  uint64_t sum = 0;
+  for (uint32_t file : files)
+    sum += plan.files()->Get(file)->bytes();
+  return sum;
+}
+
+MemoryNeed describeMemory(const Plan &plan, const Rank &rank, uint64_t availableBytes) {
+  std::set<uint32_t> weights, code; // equal slices share a file
+  for (uint32_t i = 0; i < sizeOf(rank.weights()); ++i)
+    for (uint32_t j = 0; j < sizeOf(rank.weights()->Get(i)->slices()); ++j)
+      weights.insert(rank.weights()->Get(i)->slices()->Get(j)->file());
+  for (uint32_t i = 0; i < sizeOf(rank.code()); ++i)
+    code.insert(rank.code()->Get(i));
+  return {.weights = fileBytes(plan, weights),
+          .code = fileBytes(plan, code),
+          .arena = arenaBytes(rank),
+          .stepTable = StepTable::bytesNeeded(largestCapacity(rank), plan.model()->vocabulary()),
           .available = availableBytes};
 }
 

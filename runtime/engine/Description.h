@@ -56,7 +56,7 @@ EntryDescription describeEntry(const artifact::Rank &rank, const artifact::Entry
 std::vector<WeightDescription> describeWeights(const artifact::Rank &rank);
 std::vector<CacheDescription> describeCaches(const artifact::Rank &rank);
 
-/// What an engine for this artifact takes on a machine with that much free memory.
-MemoryNeed describeMemory(const Artifact &artifact, uint64_t availableBytes);
+/// What an engine for one rank of this plan takes on a machine with that much free memory.
+MemoryNeed describeMemory(const artifact::Plan &plan, const artifact::Rank &rank, uint64_t availableBytes);
 
 } // namespace kimi::runtime

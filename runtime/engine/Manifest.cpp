@@ -34,6 +34,11 @@ static Expected<std::string> readString(const json::object &object, std::string_
   return std::string(value->get_string());
 }
 
+static std::string optionalString(const json::object &object, std::string_view key) {
+  const json::value *value = object.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 static Expected<uint64_t> readNumber(const json::object &object, std::string_view key) {
   const json::value *value = object.if_contains(key);
   if (!value || !value->is_int64() || value->get_int64() < 0)
@@ -75,6 +80,8 @@ static Expected<Manifest> parse(std::string_view text) {
   TRY(checkHashText(manifest.planHash));
   TRY_ASSIGN(manifest.planBytes, readNumber(object, "plan_bytes"));
   TRY(readFiles(object, manifest.files));
+  manifest.weights = optionalString(object, "weights");
+  manifest.layers = optionalString(object, "layers");
   return manifest;
 }
 

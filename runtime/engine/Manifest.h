@@ -22,6 +22,7 @@ struct Manifest {
   std::string planHash;
   uint64_t planBytes = 0;
   std::vector<File> files;
+  std::string weights, layers; // for people: "random, seed 1", "2 of 61"; empty where not recorded
 
   /// Errors: missing file, not JSON, a key that is missing or of the wrong type, another format version.
   static Expected<Manifest> read(const std::filesystem::path &path);

@@ -42,7 +42,7 @@ TEST_F(ToolsTest, InspectTellsAll) {
   expectContains(outcome.output,
                  {"toy: 2 layers", "this machine runs it", "decode_4", "mixed_64", "Kernels of mixed_16",
                   "toy_cache_read", "generated", "Arena of decode_1: 32 B", "97x8", "row_major", "model.bias",
-                  "the cache holds 1280 tokens in 20 blocks of 64"});
+                  "as loaded, the cache holds 1280 tokens in 20 blocks of 64"});
 }
 
 TEST_F(ToolsTest, InspectJson) {
@@ -65,6 +65,48 @@ TEST_F(ToolsTest, InspectJson) {
   EXPECT_EQ(entry["arena"].at(0).at("uses"), 8);
   EXPECT_EQ(root["weights"].at(1).at("slices"), 2);
   EXPECT_EQ(root["memory"].at("cache_tokens"), 1280);
+}
+
+static uint64_t bytesIn(const std::filesystem::path &folder) {
+  uint64_t sum = 0;
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(folder))
+    sum += entry.is_regular_file() ? entry.file_size() : 0;
+  return sum;
+}
+
+TEST_F(ToolsTest, InspectSaysWhatEachRankNeedsAndWhatIsLeftForTheCache) {
+  auto outcome = inspect(artifact + " --json --memory 16MiB");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object memory = json::parse(outcome.output).at("memory").as_object();
+  json::object rank = memory["ranks"].at(0).as_object();
+  auto number = [&](const char *key) { return rank[key].to_number<uint64_t>(); };
+  EXPECT_EQ(memory["ranks"].as_array().size(), 1u);
+  EXPECT_EQ(number("weights"), bytesIn(artifact + "/weights"));
+  EXPECT_EQ(number("code"), bytesIn(artifact + "/code"));
+  EXPECT_GT(number("arena"), 0u);
+  EXPECT_GT(number("step_table"), 0u);
+  EXPECT_EQ(number("total_without_cache"),
+            number("weights") + number("code") + number("arena") + number("step_table"));
+  EXPECT_EQ(number("cache_bytes_per_token"), 2 * 8 * 4u); // two layers of eight f32
+  uint64_t left = (16u << 20) - number("total_without_cache");
+  EXPECT_EQ(number("tokens_beside"), left / (64 * 64) * 64);
+  auto text = inspect(artifact + " --memory 16MiB");
+  expectContains(text.output, {"the cache tokens that fit beside it in 16.0 MiB", "cache per token",
+                               std::to_string(number("tokens_beside")).c_str()});
+}
+
+TEST_F(ToolsTest, InspectSaysWhatDoesNotFit) {
+  auto outcome = inspect(artifact + " --memory 1KiB");
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+  expectContains(outcome.output, {"too little memory to load:", "is needed, 1.00 KiB there"});
+}
+
+TEST_F(ToolsTest, InspectSaysThatRandomWeightsAreNoModel) {
+  EXPECT_EQ(inspect(artifact).output.find("not a model"), std::string::npos);
+  std::string manifest = readFile(artifact + "/manifest.json");
+  manifest.insert(manifest.find('{') + 1, R"("weights": "random, seed 7", "layers": "2 of 61", )");
+  writeFile(artifact + "/manifest.json", manifest);
+  expectContains(inspect(artifact).output, {"random, seed 7: for benchmarks, not a model", "2 of 61: part of a model"});
 }
 
 TEST_F(ToolsTest, InspectChoosesAnEntry) {

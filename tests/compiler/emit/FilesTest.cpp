@@ -2,6 +2,7 @@
 #include "tests/compiler/emit/ScratchFolder.h"
 
 #include <gmock/gmock.h>
+#include <thread>
 
 using namespace kimi::emit;
 using kimi::test::ScratchFolder;
@@ -59,13 +60,54 @@ TEST(Files, ErrorsNameThePath) {
   llvm::Expected<InputFile> file = InputFile::open(folder.path("short"));
   ASSERT_TRUE(bool(file));
   std::vector<char> bytes(4);
-  EXPECT_THAT(llvm::toString(file->read(1, bytes)), HasSubstr("short ends at byte 3 but 2 bytes more were expected"));
+  EXPECT_THAT(llvm::toString(file->read(1, bytes)), HasSubstr("short has 3 bytes but 5 were expected"));
 }
 
 // /dev/full takes nothing, like a full disk.
 TEST(Files, FullDiskIsAnError) {
   llvm::Expected<OutputFile> file = OutputFile::create("/dev/full");
   ASSERT_TRUE(bool(file));
-  EXPECT_EQ(llvm::toString(file->append(llvm::ArrayRef<char>("abc", 3))),
-            "cannot write /dev/full: No space left on device");
+  EXPECT_THAT(llvm::toString(file->append(llvm::ArrayRef<char>("abc", 3))),
+              testing::MatchesRegex("cannot write /dev/full: No space left on device: 3 bytes wanted, [0-9]+ available; "
+                                    "make room and run the same command"));
+}
+
+// More than any disk has: refused before a byte is written.
+TEST(Files, RoomIsAskedForFirst) {
+  ScratchFolder folder;
+  EXPECT_THAT(messageOf(OutputFile::create(folder.path("a"), uint64_t(1) << 60)),
+              testing::MatchesRegex("cannot write .*/a: No space left on device: 1152921504606846976 bytes wanted, "
+                                    "[0-9]+ available; make room and run the same command"));
+}
+
+TEST(Files, ReservedRoomIsNotSize) {
+  ScratchFolder folder;
+  llvm::Expected<OutputFile> file = OutputFile::create(folder.path("a"), 1 << 20);
+  ASSERT_TRUE(bool(file));
+  ASSERT_FALSE(bool(file->append(llvm::ArrayRef<char>("abc", 3))));
+  ASSERT_TRUE(bool(file->finish("a")));
+  EXPECT_EQ(folder.read("a"), "abc");
+}
+
+TEST(Files, IdentityChangesWithTheBytes) {
+  ScratchFolder folder;
+  folder.write("a", "abc");
+  auto identityOf = [&] {
+    llvm::Expected<InputFile> file = InputFile::open(folder.path("a"));
+    return *file->identity();
+  };
+  const FileIdentity before = identityOf();
+  EXPECT_EQ(before.path, folder.path("a"));
+  EXPECT_EQ(before.bytes, 3u);
+  EXPECT_EQ(identityOf(), before);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30)); // the clock of the file system advances in steps
+  const auto modified = std::filesystem::last_write_time(folder.path("a"));
+  folder.write("a", "xyz");
+  std::filesystem::last_write_time(folder.path("a"), modified); // as some copying programs do
+  EXPECT_NE(identityOf(), before);
+}
+
+TEST(Files, OnlyRegularFilesAreRead) {
+  ScratchFolder folder;
+  EXPECT_EQ(messageOf(InputFile::open(folder.path())), "cannot read " + folder.path() + ": it is not a regular file");
 }

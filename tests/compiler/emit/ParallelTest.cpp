@@ -29,10 +29,3 @@ TEST(Parallel, StopsAtTheFirstError) {
   EXPECT_EQ(calls, 4);
   EXPECT_EQ(llvm::toString(parallelFor(8, 4, [](size_t) { return kimi::import_::makeError("all"); })), "all");
 }
-
-TEST(Parallel, PrintsBytesForPeople) {
-  EXPECT_EQ(printBytes(512), "512 bytes");
-  EXPECT_EQ(printBytes(1500), "1.5 KB");
-  EXPECT_EQ(printBytes(26'800'000), "26.8 MB");
-  EXPECT_EQ(printBytes(1'030'000'000'000), "1.0 TB");
-}

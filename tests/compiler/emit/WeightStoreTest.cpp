@@ -4,6 +4,7 @@
 
 #include "mlir/Parser/Parser.h"
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -48,15 +49,22 @@ protected:
   /// Packs `weights` (plan.weight operations) from `tensors` into `folder`/out. The error's text, or "".
   std::string pack(const std::vector<Tensor> &tensors, const std::string &weights, const std::string &out = "out",
                    unsigned threads = 2) {
-    folder.write("model/model.safetensors", safetensors(tensors));
+    if (const std::string file = safetensors(tensors); file != written)
+      folder.write("model/model.safetensors", written = file);
     std::filesystem::create_directories(folder.path(out + "/weights"));
     auto module = mlir::parseSourceString<mlir::ModuleOp>("module {\n" + weights + "\n}", &context);
     EXPECT_TRUE(bool(module));
     llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(folder.path("model"));
     if (!checkpoint)
       return llvm::toString(checkpoint.takeError());
+    std::vector<emit::PackLog> logs = {emit::PackLog::read(folder.path(out))};
+    if (!earlier.empty())
+      logs.push_back(emit::PackLog::read(folder.path(earlier)));
+    llvm::Expected<emit::SourceFiles> sources = emit::SourceFiles::open(*checkpoint);
+    if (!sources)
+      return llvm::toString(sources.takeError());
     llvm::Expected<emit::PackedWeights> result =
-        emit::packWeights(*module, *checkpoint, folder.path(out), earlier, threads);
+        emit::packWeights(*module, *checkpoint, *sources, {folder.path(out), logs, threads});
     if (!result)
       return llvm::toString(result.takeError());
     packed = std::move(*result);
@@ -65,7 +73,7 @@ protected:
 
   /// What was packed for layer number `index` of `weight`, without the padding.
   std::string bytesOf(const std::string &weight, size_t index, size_t bytes) {
-    const emit::FileRecord &record = packed.files[packed.slices[weight][index]];
+    const emit::FileRecord &record = packed.files[packed.slices[weight][index].file];
     const std::string all = folder.read("out/" + record.path);
     EXPECT_EQ(all.size() % 4096, 0u);
     EXPECT_EQ(all.size(), record.bytes);
@@ -75,7 +83,8 @@ protected:
 
   ScratchFolder folder;
   mlir::MLIRContext context;
-  emit::EarlierFiles earlier;
+  std::string written; // the checkpoint that is there
+  std::string earlier; // folder of an artifact that offers its weights
   emit::PackedWeights packed;
 };
 
@@ -213,17 +222,19 @@ TEST_F(WeightStoreTest, EqualWeightsAreOneFile) {
                  "plan.weight @tied : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\""),
             "");
   EXPECT_EQ(packed.files.size(), 1u);
-  EXPECT_EQ(packed.slices["a"], packed.slices["tied"]);
+  EXPECT_EQ(packed.slices["a"][0].file, packed.slices["tied"][0].file);
 }
 
-TEST_F(WeightStoreTest, NamesDependOnBytesTypeAndLayout) {
+TEST_F(WeightStoreTest, FilesAreNamedByTheirHash) {
   const std::string rowMajor =
       "plan.weight @a : tensor<16x4xbf16> packs tensor<16x4xbf16> layout <row_major, 1> from \"a\"";
   const std::string panels =
       "plan.weight @a : tensor<1x4x16xbf16> packs tensor<16x4xbf16> layout <panel, 16> from \"a\"";
   auto nameOf = [&](uint16_t first, const std::string &weight, unsigned threads) {
     EXPECT_EQ(pack({{"a", "BF16", "[16,4]", values(first, 64)}}, weight, "out", threads), "");
-    return packed.files[0].path;
+    const std::string path = packed.files[0].path;
+    EXPECT_EQ(path, "weights/" + emit::hashOf(folder.read("out/" + path)) + ".bin");
+    return path;
   };
   const std::string name = nameOf(1, rowMajor, 1);
   EXPECT_EQ(nameOf(1, rowMajor, 2), name);
@@ -231,19 +242,98 @@ TEST_F(WeightStoreTest, NamesDependOnBytesTypeAndLayout) {
   EXPECT_NE(nameOf(1, panels, 1), name);
 }
 
-TEST_F(WeightStoreTest, WhatAnEarlierArtifactHasIsNotWrittenAgain) {
-  const std::string weights = "plan.weight @a : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\"\n"
-                              "plan.weight @b : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"b\"";
-  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(9, 4)}}, weights, "first"), "");
+const char *kTwoWeights = "plan.weight @a : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"a\"\n"
+                          "plan.weight @b : tensor<4xbf16> packs tensor<4xbf16> layout <row_major, 1> from \"b\"";
+const std::vector<Tensor> kTwoTensors = {{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(9, 4)}};
+
+TEST_F(WeightStoreTest, WhatAnEarlierArtifactHasIsLinked) {
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights, "first"), "");
   EXPECT_EQ(packed.reused, 0u);
-  earlier.directory = folder.path("first");
-  for (const emit::FileRecord &file : packed.files)
-    earlier.files[file.path] = file;
-  const std::string kept = packed.files[packed.slices["a"][0]].path;
-  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(99, 4)}}, weights), "");
-  EXPECT_EQ(packed.reused, 1u);
-  EXPECT_TRUE(std::filesystem::equivalent(folder.path("first/" + kept), folder.path("out/" + kept)));
+  EXPECT_TRUE(packed.verified.empty());
+  earlier = "first";
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  EXPECT_EQ(packed.reused, 2u);
+  EXPECT_EQ(packed.packedBytes, 0u);
+  for (const emit::FileRecord &file : packed.files) {
+    EXPECT_TRUE(std::filesystem::equivalent(folder.path("first/" + file.path), folder.path("out/" + file.path)));
+    EXPECT_TRUE(packed.verified.contains(file.path));
+  }
+  EXPECT_EQ(folder.read("first/pack.jsonl"), folder.read("out/pack.jsonl"));
+  EXPECT_EQ(bytesOf("b", 0, 8), values(9, 4));
+}
+
+// Equal bytes in a file that was written again are other bytes as long as nobody has read them.
+TEST_F(WeightStoreTest, ACheckpointThatChangedIsReadAgain) {
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  ASSERT_EQ(pack({{"a", "BF16", "[4]", values(1, 4)}, {"b", "BF16", "[4]", values(99, 4)}}, kTwoWeights), "");
+  EXPECT_EQ(packed.reused, 0u);
+  EXPECT_EQ(bytesOf("a", 0, 8), values(1, 4));
   EXPECT_EQ(bytesOf("b", 0, 8), values(99, 4));
+}
+
+TEST_F(WeightStoreTest, DamagedFilesAreMadeAnew) {
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  const std::string path = packed.files[packed.slices["a"][0].file].path;
+  std::string damaged = folder.read("out/" + path);
+  damaged[1] ^= 1;
+  folder.write("out/" + path, damaged);
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  EXPECT_EQ(packed.reused, 1u);
+  EXPECT_EQ(bytesOf("a", 0, 8), values(1, 4));
+  std::filesystem::remove(folder.path("out/" + path));
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  EXPECT_EQ(packed.reused, 1u);
+}
+
+// Everything that decides a file's bytes is in its recipe: what is taken over would otherwise be another weight's.
+TEST_F(WeightStoreTest, OtherRowsOfScalesAreAnotherRecipe) {
+  const std::string scales("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12); // 1, 2, 3
+  auto scalesOf = [&](const std::string &rows, const std::string &block) {
+    return pack({{"s", "F32", "[3,1]", scales}},
+                "plan.weight @s : tensor<2x2x1xf32> packs tensor<2x2x1xf32> layout <row_major, 1> from \"s\" rows " + rows +
+                    " quantised <scales " + block + " x 2>");
+  };
+  auto found = [&] {
+    std::array<float, 4> values;
+    std::memcpy(values.data(), bytesOf("s", 0, 16).data(), 16);
+    return values;
+  };
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 0 to 2>", "2"), "");
+  EXPECT_THAT(found(), testing::ElementsAre(1, 1, 2, 3));
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 1 to 3>", "2"), "");
+  EXPECT_EQ(packed.reused, 0u);
+  EXPECT_THAT(found(), testing::ElementsAre(1, 2, 3, 3));
+  ASSERT_EQ(scalesOf("<groups = 2, of = 3, 1 to 3>", "2"), "");
+  EXPECT_EQ(packed.reused, 1u);
+  EXPECT_THAT(found(), testing::ElementsAre(1, 2, 3, 3));
+}
+
+TEST_F(WeightStoreTest, WhatNobodyWantsIsRemoved) {
+  folder.write("out/weights/0.part", "half");
+  folder.write("out/weights/00000000000000000000000000000000.bin", "of another checkpoint");
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  size_t count = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder.path("out/weights")))
+    count += entry.is_regular_file();
+  EXPECT_EQ(count, 2u);
+}
+
+// The index was read, then the file shrank.
+TEST_F(WeightStoreTest, ShortReadsNameFileAndBytes) {
+  ASSERT_EQ(pack(kTwoTensors, kTwoWeights), "");
+  llvm::Expected<import_::CheckpointIndex> checkpoint = import_::CheckpointIndex::open(folder.path("model"));
+  ASSERT_TRUE(bool(checkpoint));
+  llvm::Expected<emit::SourceFiles> sources = emit::SourceFiles::open(*checkpoint);
+  ASSERT_TRUE(bool(sources));
+  const std::string path = folder.path("model/model.safetensors");
+  std::filesystem::resize_file(path, written.size() - 3);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(std::string("module {\n") + kTwoWeights + "\n}", &context);
+  std::filesystem::create_directories(folder.path("short/weights"));
+  llvm::Expected<emit::PackedWeights> result = emit::packWeights(*module, *checkpoint, *sources, {folder.path("short")});
+  ASSERT_FALSE(bool(result));
+  EXPECT_EQ(llvm::toString(result.takeError()),
+            path + " has " + std::to_string(written.size() - 3) + " bytes but " + std::to_string(written.size()) +
+                " were expected: it was truncated meanwhile; fetch it again and run the same command");
 }
 
 TEST_F(WeightStoreTest, ErrorsNameTensorAndWeight) {

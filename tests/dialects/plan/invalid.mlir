@@ -6,6 +6,11 @@ plan.weight @weight_c1 : tensor<96x256xbf16> packs tensor<96x256xbf16> layout <p
 
 // -----
 
+// expected-error @+1 {{'weight_c1_strided' packs 'tensor<8x64x16xbf16>' in strides of 32 rows, which do not hold its rows}}
+plan.weight @weight_c1_strided : tensor<8x32x16xbf16> packs tensor<8x64x16xbf16> layout <strided, 32> from "w"
+
+// -----
+
 // expected-error @+1 {{'weight_c1_panel' packs 'tensor<90x256xbf16>' in panels of 16, which do not divide its columns}}
 plan.weight @weight_c1_panel : tensor<90x256xbf16> packs tensor<90x256xbf16> layout <panel, 16> from "w"
 
