@@ -29,14 +29,17 @@ class Packing:
         return result.returncode, result.stderr
 
     def start_until(self, output, files):
-        """A run that is held after it finished `files` weights in this directory; fails when it ends before."""
+        """A run that is held after it finished `files` weights in this directory; fails when it ends before. It runs in
+        slices and is looked at while it stands still: on a busy machine, too, it cannot run away meanwhile."""
         process = subprocess.Popen(self.command(output), stderr=subprocess.PIPE, text=True)
-        while len(finished(output)) < files:
+        while True:
+            time.sleep(0.005)
+            process.send_signal(signal.SIGSTOP)
             if process.poll() is not None:
                 sys.exit(f"kimic ended before {files} weights were finished: {process.stderr.read()}")
-            time.sleep(0.0005)
-        process.send_signal(signal.SIGSTOP)
-        return process
+            if len(finished(output)) >= files:
+                return process
+            process.send_signal(signal.SIGCONT)
 
 
 def partial(output):
