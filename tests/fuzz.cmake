@@ -13,14 +13,17 @@ if(KIMI_FUZZ_CXX AND KIMI_FUZZ_RUNTIME)
     BUILD_ALWAYS ON USES_TERMINAL_BUILD ON INSTALL_COMMAND "" TEST_COMMAND "")
 endif()
 
-# Runs: about ten seconds of one core each.
-function(kimi_fuzz_test name runs)
+# Runs: a few seconds of one core each.
+function(kimi_fuzz_test name runs) # ..., further corpora
   add_test(NAME fuzz.${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/run.sh ${build}/fuzz_${name}
-                                     ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name} ${runs})
+                                     ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name} ${runs} ${ARGN})
   set_tests_properties(fuzz.${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 kimi_fuzz_test(ChatRequest 20000)
+kimi_fuzz_test(CheckpointIndex 20000)
 kimi_fuzz_test(CompletionRequest 20000)
 kimi_fuzz_test(Manifest 20000)
+kimi_fuzz_test(ModelConfig 20000 ${CMAKE_CURRENT_SOURCE_DIR}/golden/families)
 kimi_fuzz_test(Plan 20000)
+kimi_fuzz_test(Safetensors 20000)
 kimi_fuzz_test(TokenizerFiles 20000)
