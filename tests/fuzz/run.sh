@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a fuzz target over its corpus and RUNS mutations, the same ones each time: run.sh PROGRAM CORPUS RUNS [MORE-CORPUS|-OPTION...].
+# Runs a fuzz target over its corpus and RUNS mutations from a fixed seed: run.sh PROGRAM CORPUS RUNS [MORE-CORPUS|-OPTION...].
 # What libFuzzer keeps of new inputs goes to a folder that is thrown away; a finding stays beside the program.
 set -uo pipefail
 program=$1 corpus=$2 runs=$3
