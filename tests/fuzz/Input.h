@@ -70,7 +70,7 @@ inline void require(bool holds, std::string_view what) {
   std::abort();
 }
 
-/// An error message is one line that says something.
+/// An error says something.
 inline void requireMessage(std::string_view message) {
   require(!message.empty(), "an error has a message");
 }
