@@ -40,7 +40,7 @@ int64_t FieldReader::integer(llvm::StringRef key, int64_t min, int64_t max, std:
   const llvm::json::Value *value = find(key, fallback.has_value(), "an integer");
   if (!value)
     return fallback.value_or(min);
-  const std::optional<int64_t> number = value->getAsInteger();
+  const std::optional<int64_t> number = asInteger(*value);
   if (number && *number >= min && *number <= max)
     return *number;
   failValue(key, *value, "an integer from " + llvm::Twine(min) + " to " + llvm::Twine(max));

@@ -60,6 +60,14 @@ std::string inQuotes(llvm::StringRef text) {
   return result;
 }
 
+std::optional<int64_t> asInteger(const llvm::json::Value &value) {
+  // getAsInteger converts the double 2^63, which no int64_t holds. 2^63 - 1 is no double, but rounds to it.
+  const std::optional<double> number = value.getAsNumber();
+  if (number && *number >= 0x1p63 && !value.getAsUINT64())
+    return std::nullopt;
+  return value.getAsInteger();
+}
+
 llvm::Expected<std::string> readTextFile(const std::string &path, uint64_t maxBytes) {
   std::error_code code;
   const uint64_t bytes = std::filesystem::file_size(path, code);

@@ -5,6 +5,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
 
+#include <optional>
 #include <string>
 
 namespace kimi::import_ {
@@ -14,6 +15,9 @@ llvm::Error makeError(const llvm::Twine &message);
 
 /// `text` in double quotes, control characters escaped, cut where it is absurdly long: fit for a message.
 std::string inQuotes(llvm::StringRef text);
+
+/// A whole number, also one written as 1e3 or 2.0, that int64_t holds; none for anything else.
+std::optional<int64_t> asInteger(const llvm::json::Value &value);
 
 /// The whole file, at most `maxBytes` of it.
 llvm::Expected<std::string> readTextFile(const std::string &path, uint64_t maxBytes);

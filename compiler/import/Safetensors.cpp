@@ -77,7 +77,7 @@ std::optional<Shape> parseSizes(const llvm::json::Array *array) {
     return std::nullopt;
   Shape sizes;
   for (const llvm::json::Value &value : *array) {
-    const std::optional<int64_t> size = value.getAsInteger();
+    const std::optional<int64_t> size = asInteger(value);
     if (!size || *size < 0)
       return std::nullopt;
     sizes.push_back(*size);
