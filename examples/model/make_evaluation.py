@@ -55,21 +55,13 @@ def until_call(make):
     return cut
 
 
-def from_result(make):
-    """The call is there and has answered: its result is to be told."""
-    def cut(rng):
+def told(make, **want):
+    """The last answer is text: what the tool gave, or, with calls = [], an answer that needs or finds no tool."""
+    def graded(rng):
         sample = make(rng)
-        sample.want = {"text": sample.want["text"]}
+        sample.want = want | {"text": sample.want["text"]}
         return sample
-    return cut
-
-
-def no_call(make):
-    def cut(rng):
-        sample = make(rng)
-        sample.want = {"calls": [], "text": sample.want["text"]}
-        return sample
-    return cut
+    return graded
 
 
 SKILLS = {
@@ -83,9 +75,9 @@ SKILLS = {
     "json": (conversations(json_objects.make), 120),
     "tool_call": (until_call(tool_calls("call")), 120),
     "tool_calls": (until_call(tool_calls("calls")), 60),
-    "tool_result": (from_result(tool_calls("call")), 60),
-    "no_tool": (no_call(tool_calls("plain")), 40),
-    "no_fitting_tool": (no_call(tool_calls("refuse")), 40),
+    "tool_result": (told(tool_calls("call")), 60),
+    "no_tool": (told(tool_calls("plain"), calls=[]), 40),
+    "no_fitting_tool": (told(tool_calls("refuse"), calls=[]), 40),
 }
 
 
