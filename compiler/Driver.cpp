@@ -150,13 +150,14 @@ llvm::Error Driver::parse() {
   if (phase && phase.getValue() != before)
     return import_::makeError(request.input + " was written after " + phase.getValue() + " but --compile-from=" +
                               phaseName(request.from) + " starts after " + before);
-  auto code = (*module)->getAttrOfType<StringAttr>(plan::kCodeAttr);
   const std::string inputDirectory = parentOf(request.input);
-  if (!code || request.from <= Phase::codegen || inputDirectory == codeDirectory)
+  if (request.from <= Phase::codegen || inputDirectory == codeDirectory)
     return llvm::Error::success();
-  const std::string from = inputDirectory + "/" + code.str(), to = codeDirectory + "/" + code.str();
-  if (std::error_code error = llvm::sys::fs::copy_file(from, to))
-    return import_::makeError("cannot copy the machine code " + from + " to " + to + ": " + error.message());
+  for (const std::string &code : plan::codeFiles(*module)) {
+    const std::string from = inputDirectory + "/" + code, to = codeDirectory + "/" + code;
+    if (std::error_code error = llvm::sys::fs::copy_file(from, to))
+      return import_::makeError("cannot copy the machine code " + from + " to " + to + ": " + error.message());
+  }
   return llvm::Error::success();
 }
 

@@ -29,7 +29,8 @@ cl::opt<std::string> input(cl::Positional, cl::desc("CHECKPOINT"), cl::cat(what)
 cl::opt<std::string> output("o", cl::desc("Where the artifact goes; with --compile-to, where the dump goes (- = stdout)"),
                             cl::value_desc("NAME.kimi"), cl::cat(what));
 cl::opt<std::string> target("target",
-                            cl::desc("cpu (= cpu:x86-64-v3, the default), cpu:x86-64-v4, cpu:aarch64, cpu:native"),
+                            cl::desc("cpu (= cpu:x86-64-v3, the default), cpu:x86-64-v4, cpu:aarch64, cpu:native, "
+                                     "cuda:sm_90a (H100, H200), cuda:sm_80 (A100, A800)"),
                             cl::value_desc("TARGET"), cl::init("cpu"), cl::cat(what));
 cl::opt<std::string> numerics("numerics",
                               cl::desc("Numeric profile: bf16, w8a16 or w4a16 as the checkpoint's weights are (the "
@@ -144,18 +145,16 @@ int collectOverrides(std::vector<std::string> &list) {
 
 /// Returns an exit code.
 int chooseTarget(std::string &chosen) {
-  if (llvm::StringRef(target).starts_with("cuda"))
-    return usage("--target " + target + ": CUDA is not there yet; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 and "
-                                        "cpu:native are");
   chosen = target == "cpu" ? "cpu:x86-64-v3" : std::string(target);
   const bool known = llvm::StringSwitch<bool>(chosen)
-                         .Cases({"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64", "cpu:native"}, true)
+                         .Cases({"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64", "cpu:native", "cuda:sm_90a",
+                                 "cuda:sm_80"}, true)
                          .Default(false);
   if (chosen == "cpu:native")
     chosen = kimi::passes::nativeTarget();
   return known ? 0
-               : usage("--target " + target + " is unknown; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 and "
-                                              "cpu:native are known");
+               : usage("--target " + target + " is unknown; cpu, cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64, "
+                                              "cpu:native, cuda:sm_90a and cuda:sm_80 are known");
 }
 
 /// Returns an exit code.

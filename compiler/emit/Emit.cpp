@@ -97,17 +97,23 @@ static llvm::Expected<Checkpoint> openCheckpoint(mlir::ModuleOp plan, const std:
   return Checkpoint{std::move(*index), std::move(*files)};
 }
 
-static llvm::Expected<FileRecord> copyCode(mlir::ModuleOp plan, const EmitOptions &options,
-                                           const std::string &directory) {
-  auto code = plan->getAttrOfType<mlir::StringAttr>(plan::kCodeAttr);
-  if (!code || code.empty())
-    return import_::makeError("the module has no " + plan::kCodeAttr + ": run the phase codegen first");
-  const llvm::StringRef name = llvm::sys::path::filename(code.getValue());
-  const std::string from = options.codeDirectory + "/" + code.str();
-  if (!llvm::sys::fs::exists(from))
-    return import_::makeError("the machine code " + from + " is missing: it lies beside the dump that names it; keep "
-                              "them together, or compile from an earlier phase");
-  return copyFile(from, directory, ("code/" + name).str());
+static llvm::Expected<std::vector<FileRecord>> copyCode(mlir::ModuleOp plan, const EmitOptions &options,
+                                                        const std::string &directory) {
+  std::vector<FileRecord> records;
+  for (const std::string &name : plan::codeFiles(plan)) {
+    const std::string from = options.codeDirectory + "/" + name;
+    if (!llvm::sys::fs::exists(from))
+      return import_::makeError("the machine code " + from + " is missing: it lies beside the dump that names it; keep "
+                                "them together, or compile from an earlier phase");
+    llvm::Expected<FileRecord> record =
+        copyFile(from, directory, ("code/" + llvm::sys::path::filename(name)).str());
+    if (!record)
+      return record.takeError();
+    records.push_back(std::move(*record));
+  }
+  if (records.empty())
+    return import_::makeError("the module names no machine code: run the phase codegen first");
+  return records;
 }
 
 static EmitSummary summarise(mlir::ModuleOp plan, const PackedWeights &weights) {
@@ -145,7 +151,7 @@ static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &
   const std::string &directory = artifact.path();
   const ProgressTo progress = options.quiet ? ProgressTo::nobody : progressToStandardError();
   // The small things first: what is wrong with them is found before weights are read.
-  llvm::Expected<FileRecord> code = copyCode(plan, options, directory);
+  llvm::Expected<std::vector<FileRecord>> code = copyCode(plan, options, directory);
   if (!code)
     return code.takeError();
   llvm::Expected<std::vector<FileRecord>> text = copyText(plan, source, directory);
@@ -179,7 +185,8 @@ static llvm::Expected<EmitSummary> fill(mlir::ModuleOp plan, const std::string &
   summary.verifySeconds = std::chrono::duration<double>(Clock::now() - packed).count();
   summary.planHash = planFile->hash;
   summary.planBytes = planFile->bytes;
-  summary.codeBytes = code->bytes;
+  for (const FileRecord &record : *code)
+    summary.codeBytes += record.bytes;
   return summary;
 }
 

@@ -18,8 +18,8 @@ template <typename T> std::string print(const T &value) {
 
 class Builder {
 public:
-  Builder(mlir::ModuleOp module, const PackedWeights &packed, const FileRecord &code)
-      : module(module), packed(packed), code(code) {}
+  Builder(mlir::ModuleOp module, const PackedWeights &packed, llvm::ArrayRef<FileRecord> code)
+      : module(module), packed(packed), code(code), codeNames(plan::codeFiles(module)) {}
 
   llvm::Expected<std::string> build();
 
@@ -37,7 +37,8 @@ private:
 
   mlir::ModuleOp module;
   const PackedWeights &packed;
-  const FileRecord &code;
+  llvm::ArrayRef<FileRecord> code;
+  llvm::SmallVector<std::string> codeNames; // of `code`, as the module names them
   llvm::StringMap<uint32_t> indices; // symbol → index among operations of its kind
   llvm::StringSet<> inBlocks;        // weights that blocks read
   uint32_t numLayers = 0;
@@ -81,8 +82,10 @@ void Builder::addFiles(artifact::PlanT &plan) {
     file->is_reference = record.isReference;
     plan.files.push_back(std::move(file));
   };
-  add(code);
-  rank.code = {0};
+  for (const FileRecord &record : code) {
+    rank.code.push_back(static_cast<uint32_t>(plan.files.size()));
+    add(record);
+  }
   for (const FileRecord &record : packed.files)
     add(record);
 }
@@ -121,10 +124,11 @@ void Builder::addWeight(plan::WeightOp op) {
   const std::vector<PlacedSlice> &slices = packed.slices.find(op.getSymName())->second;
   // In a block, an argument is the slice of the running layer. A weight outside layers that blocks read (the rotary
   // table) therefore has one and the same slice for each layer.
+  const auto numCode = static_cast<uint32_t>(code.size());
   const size_t repeats = !op.getNumLayers() && inBlocks.contains(op.getSymName()) ? numLayers : 1;
   for (size_t i = 0; i < repeats; ++i)
     for (const PlacedSlice &slice : slices)
-      weight->slices.push_back(artifact::WeightSlice(slice.file + 1, slice.offset, bytes)); // after the code file
+      weight->slices.push_back(artifact::WeightSlice(slice.file + numCode, slice.offset, bytes)); // after the code
   rank.weights.push_back(std::move(weight));
 }
 
@@ -151,6 +155,10 @@ void Builder::addKernel(plan::KernelOp op) {
     terms(cost.getBytes(), kernel->bytes);
     terms(cost.getFlops(), kernel->flops);
   }
+  if (op.getCode())
+    kernel->code = static_cast<uint32_t>(llvm::find(codeNames, *op.getCode()) - codeNames.begin());
+  kernel->threads = static_cast<uint32_t>(op.getThreads().value_or(0));
+  kernel->shared_bytes = static_cast<uint32_t>(op.getSharedBytes().value_or(0));
   rank.kernels.push_back(std::move(kernel));
 }
 
@@ -246,7 +254,8 @@ llvm::Expected<std::string> Builder::build() {
 
 } // namespace
 
-llvm::Expected<std::string> buildPlan(mlir::ModuleOp plan, const PackedWeights &weights, const FileRecord &code) {
+llvm::Expected<std::string> buildPlan(mlir::ModuleOp plan, const PackedWeights &weights,
+                                      llvm::ArrayRef<FileRecord> code) {
   return Builder(plan, weights, code).build();
 }
 

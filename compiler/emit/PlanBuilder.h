@@ -7,7 +7,8 @@
 
 namespace kimi::emit {
 
-/// The bytes of plan.fb. `code` is the file that holds the kernels.
-llvm::Expected<std::string> buildPlan(mlir::ModuleOp plan, const PackedWeights &weights, const FileRecord &code);
+/// The bytes of plan.fb. `code` are the files that hold the kernels, in the order of plan::codeFiles.
+llvm::Expected<std::string> buildPlan(mlir::ModuleOp plan, const PackedWeights &weights,
+                                      llvm::ArrayRef<FileRecord> code);
 
 } // namespace kimi::emit

@@ -36,6 +36,7 @@
 namespace kimi::kernel {
 
 inline constexpr int64_t kBlockTokens = 64;  // positions in one cache block
+inline constexpr int64_t kNumDims = 16;      // entries of the dims array that kernels receive (runtime/README.md)
 inline constexpr int64_t kPanelWidth = 16;   // output columns in one panel; also the lanes of a vector of f32
 
 /// Attribute on kernel arguments and results: one extent per `?`.

@@ -1,8 +1,6 @@
 // kimi-use-stack-buffers: local buffers of bounded size live on the task's stack.
+#include "passes/codegen/LocalBuffers.h"
 #include "passes/codegen/Passes.h"
-
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 
 namespace kimi::passes {
 #define GEN_PASS_DEF_USESTACKBUFFERS
@@ -37,27 +35,8 @@ struct UseStackBuffers : kimi::passes::impl::UseStackBuffersBase<UseStackBuffers
     }
   }
 
-  FailureOr<int64_t> boundOf(memref::AllocOp alloc) {
-    MemRefType type = alloc.getType();
-    int64_t elements = 1;
-    unsigned next = 0;
-    for (int64_t size : type.getShape()) {
-      if (size == ShapedType::kDynamic) {
-        Value value = alloc.getDynamicSizes()[next++];
-        auto bound = ValueBoundsConstraintSet::computeConstantBound(presburger::BoundType::UB, value, nullptr,
-                                                                    /*closedUB=*/true);
-        if (failed(bound))
-          return alloc.emitError() << "kernel '" << getOperation().getSymName() << "' needs a local buffer " << type
-                                   << " of unbounded size";
-        size = *bound;
-      }
-      elements *= size;
-    }
-    return elements * ((type.getElementTypeBitWidth() + 7) / 8);
-  }
-
   FailureOr<int64_t> replace(memref::AllocOp alloc) {
-    FailureOr<int64_t> bytes = boundOf(alloc);
+    FailureOr<int64_t> bytes = kimi::passes::boundOf(alloc);
     if (failed(bytes))
       return failure();
     Location loc = alloc.getLoc();

@@ -1,5 +1,6 @@
 // kimi-select-implementation: which implementation serves each kernel, and the tile one task computes.
 #include "dialects/kimi/Kimi.h"
+#include "passes/Target.h"
 #include "passes/select/Passes.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -15,10 +16,6 @@ using kimi::kernel::FuncOp;
 namespace {
 
 constexpr StringRef kGenerated = "generated";
-
-// Rows and columns of one task. Products: 64 columns are four panels, one register block; 32 rows keep a tile of
-// results and its inputs in the first-level cache. Reductions along rows keep whole rows.
-constexpr int64_t kProductRows = 32, kProductColumns = 64, kReductionRows = 4, kElementwiseRows = 16;
 
 enum class Shape { Product, RowReduction, Elementwise };
 
@@ -47,15 +44,18 @@ bool hasOwnGrid(FuncOp func) {
   return own;
 }
 
-SmallVector<int64_t> tileOf(FuncOp func) {
+/// Rows and columns of one task; reductions along rows keep whole rows.
+SmallVector<int64_t> tileOf(FuncOp func, const kimi::passes::TaskTiles &tiles) {
   if (func.getNumResults() == 0 || hasOwnGrid(func))
     return {};
   int64_t rank = cast<ShapedType>(func.getResultTypes()[0]).getRank();
   Shape shape = shapeOf(func, rank);
   SmallVector<int64_t> tile(rank, 0);
-  tile[0] = shape == Shape::Product ? kProductRows : shape == Shape::RowReduction ? kReductionRows : kElementwiseRows;
+  tile[0] = shape == Shape::Product        ? tiles.productRows
+            : shape == Shape::RowReduction ? tiles.reductionRows
+                                           : tiles.elementwiseRows;
   if (shape == Shape::Product && rank == 2)
-    tile[1] = kProductColumns;
+    tile[1] = tiles.productColumns;
   if (shape == Shape::Product && rank == 3) // one head at a time
     tile[1] = 1;
   return tile;
@@ -65,10 +65,13 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
   void runOnOperation() override {
     if (failed(checkOverrides()))
       return signalPassFailure();
+    auto target = kimi::passes::Target::of(getOperation());
+    if (failed(target))
+      return signalPassFailure();
     Builder builder(&getContext());
     for (auto func : getOperation().getOps<FuncOp>()) {
       auto parameters = builder.getDictionaryAttr(
-          builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func))));
+          builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func, (*target)->tiles()))));
       func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kGenerated), parameters));
     }
   }

@@ -1,5 +1,6 @@
 // kimi-select-layout: one layout per weight over all entries, and kernels that read it.
 #include "dialects/kimi/Kimi.h"
+#include "passes/Target.h"
 #include "passes/select/PanelRewrite.h"
 #include "passes/select/Passes.h"
 #include "passes/select/ReadInPlace.h"
@@ -28,7 +29,11 @@ struct SelectLayout : kimi::passes::impl::SelectLayoutBase<SelectLayout> {
         signalPassFailure();
       return;
     }
-    settle();
+    auto target = kimi::passes::Target::of(getOperation());
+    if (failed(target))
+      return signalPassFailure();
+    if ((*target)->readsPanels())
+      settle();
     Builder builder(&getContext());
     for (auto weight : getOperation().getOps<WeightOp>()) {
       bool panels = panelWeights.contains(weight);

@@ -1,0 +1,164 @@
+// The code of CUDA targets: each kernel → CUDA C++ → cubin.
+#include "passes/codegen/CodeFiles.h"
+#include "passes/codegen/Nvrtc.h"
+#include "passes/codegen/Passes.h"
+#include "passes/codegen/PrintCuda.h"
+#include "passes/codegen/ThreadLoops.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/IR/Threading.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/Format.h"
+
+
+using namespace mlir;
+using kimi::kernel::ExtentAttr;
+using kimi::kernel::FuncOp;
+
+namespace kimi::passes {
+
+namespace {
+
+/// One kernel on its way.
+struct Kernel {
+  FuncOp original;
+  func::FuncOp function; // as the printer takes it
+  std::string source;
+  Cubin cubin;
+
+  int64_t attribute(StringRef name) {
+    auto value = function->getAttrOfType<IntegerAttr>(name);
+    return value ? value.getInt() : 0;
+  }
+};
+
+LogicalResult lower(ModuleOp kernels, const CudaTarget &target) {
+  PassManager passes(kernels.getContext());
+  passes.addPass(createBufferizeKernel({/*forGpu=*/true}));
+  OpPassManager &functions = passes.nest<func::FuncOp>();
+  functions.addPass(createRunOneTask({/*forGpu=*/true}));
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  functions.addPass(createDistributeToThreads());
+  functions.addPass(createUseSharedMemory({target.sharedBytes()}));
+  functions.addPass(createLowerAffinePass());
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  functions.addPass(createLoopInvariantCodeMotionPass());
+  return passes.run(kernels);
+}
+
+/// Compiles all, several at once. The error of the first kernel in order is reported.
+LogicalResult compile(MutableArrayRef<Kernel> kernels, const Nvrtc &nvrtc, const CudaTarget &target,
+                      const CodeFiles &files) {
+  std::vector<std::string> errors(kernels.size());
+  parallelFor(kernels.front().original.getContext(), 0, kernels.size(), [&](size_t i) {
+    llvm::Expected<Cubin> cubin =
+        nvrtc.compile(kernels[i].function.getSymName(), kernels[i].source, target.architecture());
+    if (cubin)
+      kernels[i].cubin = std::move(*cubin);
+    else
+      errors[i] = llvm::toString(cubin.takeError());
+  });
+  for (const std::string &error : errors)
+    if (!error.empty())
+      return files.fail(llvm::createStringError(error));
+  return success();
+}
+
+/// A table for people: what each kernel takes.
+std::string resourceTable(ArrayRef<Kernel> kernels) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << llvm::format("%-64s %8s %9s %12s %11s %11s\n", "kernel", "threads", "registers", "shared bytes", "stack bytes",
+                     "cubin bytes");
+  for (Kernel kernel : kernels)
+    os << llvm::format("%-64s %8d %9d %12d %11d %11d\n", kernel.function.getSymName().str().c_str(),
+                       int(kBlockThreads), int(kernel.cubin.resources.registers),
+                       int(kernel.attribute(kSharedBytesAttr)), int(kernel.cubin.resources.stackBytes),
+                       int(kernel.cubin.image.size()));
+  return text;
+}
+
+/// [grid .., bytes] of i8: a part for each block.
+std::pair<RankedTensorType, ArrayAttr> workspaceOf(FuncOp func, int64_t bytes) {
+  Builder b(func.getContext());
+  SmallVector<int64_t> shape;
+  SmallVector<Attribute> dims;
+  for (auto extent : func->getAttrOfType<ArrayAttr>(kGridAttr).getAsRange<ExtentAttr>()) {
+    bool isKnown = extent.getSymbol() == kernel::DimSymbol::one;
+    shape.push_back(isKnown ? llvm::divideCeil(extent.getMultiplier(), extent.getDivisor()) : ShapedType::kDynamic);
+    if (!isKnown)
+      dims.push_back(extent);
+  }
+  shape.push_back(bytes);
+  return {RankedTensorType::get(shape, b.getI8Type()), b.getArrayAttr(dims)};
+}
+
+/// The kernel and all its calls get one more result that nobody reads.
+void addWorkspace(ModuleOp module, FuncOp func, int64_t bytes) {
+  auto [type, dims] = workspaceOf(func, bytes);
+  auto attributes = DictionaryAttr::get(func.getContext(), NamedAttribute(
+      StringAttr::get(func.getContext(), kernel::kDimsAttr), dims));
+  if (failed(func.insertResult(func.getNumResults(), type, attributes)))
+    llvm_unreachable("a kernel takes one more result");
+  SmallVector<kernel::CallOp> calls;
+  module.walk([&](kernel::CallOp call) {
+    if (call.getCallee() == func.getSymName())
+      calls.push_back(call);
+  });
+  for (kernel::CallOp call : calls) {
+    OpBuilder b(call);
+    OperationState state(call.getLoc(), call->getName(), call->getOperands(), func.getResultTypes(), call->getAttrs());
+    Operation *wider = b.create(state);
+    call->replaceAllUsesWith(wider->getResults().drop_back());
+    call->erase();
+  }
+}
+
+LogicalResult store(ModuleOp module, Kernel &kernel, const CodeFiles &files) {
+  Builder b(module.getContext());
+  FailureOr<std::string> file = files.store(kernel.cubin.image, ".cubin");
+  if (failed(file))
+    return failure();
+  kernel.original->setAttr(kKernelCodeAttr, b.getStringAttr(*file));
+  kernel.original->setAttr(kLaunchAttr, b.getDictionaryAttr({
+      b.getNamedAttr("shared_bytes", b.getI64IntegerAttr(kernel.attribute(kSharedBytesAttr))),
+      b.getNamedAttr("threads", b.getI64IntegerAttr(kBlockThreads))}));
+  if (int64_t bytes = kernel.attribute(kWorkspaceBytesAttr))
+    addWorkspace(module, kernel.original, bytes);
+  return files.dump((kernel.function.getSymName() + ".cubin").str(), kernel.cubin.image);
+}
+
+} // namespace
+
+LogicalResult generateCudaCode(ModuleOp module, ModuleOp kernelModule, const CudaTarget &target,
+                               const CodeFiles &files) {
+  llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::get();
+  if (!nvrtc)
+    return files.fail(nvrtc.takeError());
+  if (failed(lower(kernelModule, target)))
+    return failure();
+  std::vector<Kernel> kernels;
+  SymbolTable symbols(kernelModule);
+  for (auto func : module.getOps<FuncOp>()) {
+    auto function = symbols.lookup<func::FuncOp>(func.getSymName());
+    FailureOr<std::string> text = printCuda(function);
+    if (failed(text))
+      return failure();
+    kernels.push_back({func, function, (cudaPrelude() + "\n" + *text).str(), {}});
+    if (failed(files.dump((func.getSymName() + ".cu").str(), kernels.back().source)))
+      return failure();
+  }
+  if (kernels.empty())
+    return success();
+  if (failed(compile(kernels, **nvrtc, target, files)))
+    return failure();
+  for (Kernel &kernel : kernels)
+    if (failed(store(module, kernel, files)))
+      return failure();
+  return files.dump("resources.txt", resourceTable(kernels));
+}
+
+} // namespace kimi::passes

@@ -1,0 +1,478 @@
+#include "passes/codegen/PrintCuda.h"
+
+#include "passes/codegen/CudaExpressions.h"
+#include "passes/codegen/ThreadLoops.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace kimi::passes {
+
+namespace {
+
+constexpr size_t kInlineLength = 100; // longer expressions get a name of their own
+
+/// A memref in the text: a pointer to its first element, and its sizes and strides in elements.
+struct Pointer {
+  std::string name;
+  SmallVector<std::string> sizes, strides;
+};
+
+class CudaPrinter {
+public:
+  explicit CudaPrinter(func::FuncOp func) : func(func), os(text) {}
+
+  FailureOr<std::string> run() {
+    printHeader();
+    if (failed(printBlock(func.getBody().front())))
+      return failure();
+    os << "}\n";
+    return text;
+  }
+
+private:
+  //===- names --------------------------------------------------------------------------------------------------===//
+
+  std::string fresh(StringRef stem) { return (stem + Twine(counters[stem]++)).str(); }
+
+  void indent() { os.indent(depth * 2); }
+
+  std::string textOf(Value value) {
+    if (auto op = value.getDefiningOp<arith::ConstantOp>())
+      if (auto literal = cudaLiteral(op.getValue()))
+        return *literal;
+    auto known = names.find(value);
+    return known == names.end() ? "?" : known->second;
+  }
+
+  std::string sizeText(OpFoldResult size) {
+    if (auto constant = getConstantIntValue(size))
+      return std::to_string(*constant);
+    return textOf(cast<Value>(size));
+  }
+
+  static std::string product(const std::string &a, const std::string &b) {
+    if (a == "0" || b == "0")
+      return "0";
+    if (a == "1")
+      return b;
+    return b == "1" ? a : a + " * " + b;
+  }
+
+  static std::string sum(const std::string &a, const std::string &b) {
+    if (a == "0")
+      return b;
+    return b == "0" ? a : a + " + " + b;
+  }
+
+  /// Position of an element: the sum of its indices times the strides.
+  std::string offset(ArrayRef<std::string> indices, ArrayRef<std::string> strides) {
+    std::string total = "0";
+    for (auto [index, stride] : llvm::zip(indices, strides))
+      total = sum(total, timesStatic(index, stride));
+    return total;
+  }
+
+  LogicalResult refuse(Operation *op, const Twine &why) {
+    return op->emitError() << "kernel '" << func.getSymName() << "': " << why
+                           << " has no form in CUDA C++: give it one in passes/codegen/PrintCuda.cpp";
+  }
+
+  //===- the function -------------------------------------------------------------------------------------------===//
+
+  void printHeader() {
+    os << "extern \"C\" __global__ void __launch_bounds__(" << kBlockThreads << ", 1)\n" << func.getSymName() << "(";
+    for (BlockArgument argument : func.getArguments()) {
+      bool isDims = argument.getArgNumber() == 0;
+      std::string name = isDims ? "dims" : "b" + std::to_string(argument.getArgNumber() - 1);
+      os << (isDims ? "const i64 *__restrict__ " : ", u8 *__restrict__ ") << name;
+      pointers[argument] = {name, {"?"}, {"1"}};
+    }
+    os << ") {\n";
+    auto shared = func->getAttrOfType<IntegerAttr>("kernel.shared_bytes");
+    if (shared && shared.getInt() > 0)
+      os << "  extern __shared__ __align__(128) u8 shared[];\n";
+  }
+
+  LogicalResult printBlock(Block &block) {
+    ++depth;
+    for (Operation &op : block.without_terminator())
+      if (failed(printOp(&op)))
+        return failure();
+    --depth;
+    return success();
+  }
+
+  LogicalResult printOp(Operation *op) {
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case([&](arith::ConstantOp constant) {
+          return cudaLiteral(constant.getValue()) ? success() : refuse(op, "a constant of this type");
+        })
+        .Case<memref::ViewOp, memref::SubViewOp, memref::ExpandShapeOp, memref::CollapseShapeOp, memref::CastOp,
+              memref::MemorySpaceCastOp, gpu::DynamicSharedMemoryOp>([&](auto view) { return printView(view); })
+        .Case([&](memref::DimOp dim) {
+          if (auto number = dim.getConstantIndex()) {
+            std::string size = pointers[dim.getSource()].sizes[*number];
+            names[dim] = size;
+            return success();
+          }
+          return refuse(op, "a dimension that is no constant");
+        })
+        .Case<memref::LoadOp, memref::StoreOp>([&](auto access) { return printAccess(access); })
+        .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](auto region) { return printRegion(region); })
+        .Case<gpu::ThreadIdOp, gpu::BlockIdOp, gpu::BarrierOp, gpu::ShuffleOp>(
+            [&](auto gpuOp) { return printGpu(gpuOp); })
+        .Default([&](Operation *) { return printScalar(op); });
+  }
+
+  //===- scalars ------------------------------------------------------------------------------------------------===//
+
+  void define(Value value, StringRef stem, const std::string &expression) {
+    std::string name = fresh(stem);
+    names[value] = name;
+    indent();
+    os << "const " << *cudaType(value.getType()) << " " << name << " = " << expression << ";\n";
+  }
+
+  /// Used once, in the same block: it stands where it is used.
+  static bool standsInline(Operation *op, const std::string &expression) {
+    Value result = op->getResult(0);
+    return expression.size() <= kInlineLength && result.hasOneUse() &&
+           result.getUsers().begin()->getBlock() == op->getBlock() &&
+           !isa<scf::YieldOp, scf::ForOp, scf::ConditionOp>(*result.getUsers().begin()) && !isView(*result.getUsers().begin());
+  }
+
+  static bool isView(Operation *op) { return isa<memref::ViewOp, memref::SubViewOp>(op); }
+
+  static std::string withoutParentheses(const std::string &text) {
+    if (text.size() < 2 || text.front() != '(')
+      return text;
+    int level = 0;
+    for (size_t i = 0; i + 1 < text.size(); ++i) {
+      level += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
+      if (level == 0)
+        return text;
+    }
+    return text.substr(1, text.size() - 2);
+  }
+
+  LogicalResult printScalar(Operation *op) {
+    SmallVector<std::string> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(textOf(operand));
+    std::optional<std::string> expression = cudaExpression(op, operands);
+    if (!expression || !cudaType(op->getResult(0).getType()))
+      return refuse(op, "'" + op->getName().getStringRef() + "'" +
+                            (op->getNumResults() == 1 ? " to " + printed(op->getResult(0).getType()) : std::string()));
+    if (standsInline(op, *expression))
+      names[op->getResult(0)] = *expression;
+    else
+      define(op->getResult(0), op->getResult(0).getType().isIndex() ? "n" : "v", withoutParentheses(*expression));
+    return success();
+  }
+
+  static std::string printed(Type type) {
+    std::string result;
+    llvm::raw_string_ostream(result) << type;
+    return result;
+  }
+
+  //===- memory -------------------------------------------------------------------------------------------------===//
+
+  void definePointer(Value value, const std::string &expression, ArrayRef<std::string> sizes,
+                     ArrayRef<std::string> strides) {
+    std::string name = fresh("p");
+    indent();
+    os << *cudaType(cast<MemRefType>(value.getType()).getElementType()) << " *const " << name << " = " << expression
+       << ";\n";
+    pointers[value] = {name, SmallVector<std::string>(sizes), SmallVector<std::string>(strides)};
+  }
+
+  /// Sizes of `type` with `dynamic` for its `?`, and the strides of a contiguous memref of them.
+  Pointer contiguous(MemRefType type, ValueRange dynamic) {
+    Pointer result;
+    for (int64_t size : type.getShape()) {
+      result.sizes.push_back(size == ShapedType::kDynamic ? textOf(dynamic.front()) : std::to_string(size));
+      if (size == ShapedType::kDynamic)
+        dynamic = dynamic.drop_front();
+    }
+    result.strides.resize(result.sizes.size());
+    std::string stride = "1";
+    for (size_t i = result.sizes.size(); i-- > 0;) {
+      result.strides[i] = stride;
+      stride = timesStatic(stride, result.sizes[i]);
+    }
+    return result;
+  }
+
+  static std::string timesStatic(const std::string &a, const std::string &b) {
+    int64_t x, y;
+    if (!StringRef(a).getAsInteger(10, x) && !StringRef(b).getAsInteger(10, y))
+      return std::to_string(x * y);
+    return product(a, b);
+  }
+
+  LogicalResult printView(gpu::DynamicSharedMemoryOp op) {
+    pointers[op] = {"shared", {"?"}, {"1"}};
+    return success();
+  }
+
+  LogicalResult printView(memref::ViewOp op) {
+    auto type = cast<MemRefType>(op.getType());
+    auto element = cudaType(type.getElementType());
+    if (!element)
+      return refuse(op, "a buffer of " + printed(type.getElementType()));
+    Pointer shape = contiguous(type, op.getSizes());
+    std::string bytes = sum(pointers[op.getSource()].name, textOf(op.getByteShift()));
+    definePointer(op, "reinterpret_cast<" + *element + " *>(" + bytes + ")", shape.sizes, shape.strides);
+    return success();
+  }
+
+  LogicalResult printView(memref::SubViewOp op) {
+    Pointer source = pointers[op.getSource()];
+    SmallVector<std::string> offsets, sizes, strides;
+    llvm::SmallBitVector dropped = op.getDroppedDims();
+    for (auto [dim, from] : llvm::enumerate(op.getMixedOffsets())) {
+      offsets.push_back(sizeText(from));
+      if (dropped.test(dim))
+        continue;
+      sizes.push_back(sizeText(op.getMixedSizes()[dim]));
+      strides.push_back(timesStatic(source.strides[dim], sizeText(op.getMixedStrides()[dim])));
+    }
+    std::string position = offset(offsets, source.strides);
+    if (position == "0")
+      pointers[op] = {source.name, sizes, strides};
+    else
+      definePointer(op, source.name + " + " + position, sizes, strides);
+    return success();
+  }
+
+  LogicalResult printView(memref::ExpandShapeOp op) {
+    Pointer source = pointers[op.getSrc()];
+    SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
+    SmallVector<std::string> sizes(shape.size()), strides(shape.size());
+    for (auto [from, group] : llvm::enumerate(op.getReassociationIndices())) {
+      std::string stride = source.strides[from];
+      for (int64_t dim : llvm::reverse(group)) {
+        sizes[dim] = sizeText(shape[dim]);
+        strides[dim] = stride;
+        stride = timesStatic(stride, sizes[dim]);
+      }
+    }
+    pointers[op] = {source.name, sizes, strides};
+    return success();
+  }
+
+  LogicalResult printView(memref::CollapseShapeOp op) {
+    Pointer source = pointers[op.getSrc()];
+    SmallVector<std::string> sizes, strides;
+    for (ReassociationIndices group : op.getReassociationIndices()) {
+      std::string size = "1";
+      for (int64_t dim : group)
+        size = timesStatic(size, source.sizes[dim]);
+      sizes.push_back(size);
+      strides.push_back(group.empty() ? "1" : source.strides[group.back()]);
+    }
+    pointers[op] = {source.name, sizes, strides};
+    return success();
+  }
+
+  LogicalResult printView(memref::CastOp op) { return share(op, op.getSource()); }
+  LogicalResult printView(memref::MemorySpaceCastOp op) { return share(op, op.getSource()); }
+
+  LogicalResult share(Value view, Value source) {
+    Pointer pointer = pointers[source];
+    pointers[view] = pointer;
+    return success();
+  }
+
+  std::string element(Value memref, ValueRange indices) {
+    SmallVector<std::string> texts;
+    for (Value index : indices)
+      texts.push_back(textOf(index));
+    const Pointer &pointer = pointers[memref];
+    return pointer.name + "[" + offset(texts, pointer.strides) + "]";
+  }
+
+  LogicalResult printAccess(memref::LoadOp op) {
+    if (!cudaType(op.getType()))
+      return refuse(op, "a load of " + printed(op.getType()));
+    define(op, "v", element(op.getMemref(), op.getIndices()));
+    return success();
+  }
+
+  LogicalResult printAccess(memref::StoreOp op) {
+    indent();
+    os << element(op.getMemref(), op.getIndices()) << " = " << withoutParentheses(textOf(op.getValueToStore())) << ";\n";
+    return success();
+  }
+
+  //===- threads ------------------------------------------------------------------------------------------------===//
+
+  static std::string dimension(gpu::Dimension dim) { return gpu::stringifyDimension(dim).str(); }
+
+  LogicalResult printGpu(gpu::ThreadIdOp op) {
+    return define(op, "thread", "threadIdx." + dimension(op.getDimension())), success();
+  }
+  LogicalResult printGpu(gpu::BlockIdOp op) {
+    return define(op, "task", "blockIdx." + dimension(op.getDimension())), success();
+  }
+  LogicalResult printGpu(gpu::BarrierOp) {
+    indent();
+    os << "__syncthreads();\n";
+    return success();
+  }
+  LogicalResult printGpu(gpu::ShuffleOp op) {
+    if (op.getMode() != gpu::ShuffleMode::XOR || !op.getValid().use_empty())
+      return refuse(op, "a shuffle other than xor");
+    define(op.getShuffleResult(), "v",
+           "__shfl_xor_sync(0xffffffff, " + textOf(op.getValue()) + ", " + textOf(op.getOffset()) + ", " +
+               textOf(op.getWidth()) + ")");
+    return success();
+  }
+
+  //===- control flow -------------------------------------------------------------------------------------------===//
+
+  /// A variable that later assignments change.
+  std::string declare(Type type, StringRef stem, const std::string &initial) {
+    std::string name = fresh(stem);
+    indent();
+    os << *cudaType(type) << " " << name << (initial.empty() ? "" : " = " + initial) << ";\n";
+    return name;
+  }
+
+  /// All at once, as a yield does: what reads a variable that is assigned too goes through a copy.
+  void assign(ArrayRef<std::string> variables, ValueRange values) {
+    SmallVector<std::string> texts;
+    for (auto [number, value] : llvm::enumerate(values)) {
+      std::string text = textOf(value);
+      bool isOther = llvm::is_contained(variables, text) && text != variables[number];
+      if (isOther) {
+        std::string copy = fresh("v");
+        indent();
+        os << "const " << *cudaType(value.getType()) << " " << copy << " = " << text << ";\n";
+        text = copy;
+      }
+      texts.push_back(text);
+    }
+    for (auto [variable, text] : llvm::zip(variables, texts))
+      if (variable != text) {
+        indent();
+        os << variable << " = " << text << ";\n";
+      }
+  }
+
+  LogicalResult printRegion(scf::ForOp op) {
+    SmallVector<std::string> carried;
+    for (auto [init, argument, result] : llvm::zip(op.getInitArgs(), op.getRegionIterArgs(), op.getResults())) {
+      if (!cudaType(init.getType()))
+        return refuse(op, "a loop that carries " + printed(init.getType()));
+      carried.push_back(declare(init.getType(), "s", textOf(init)));
+      names[argument] = carried.back();
+      names[result] = carried.back();
+    }
+    std::string counter = fresh("j"), step = textOf(op.getStep());
+    names[op.getInductionVar()] = counter;
+    indent();
+    os << "for (index_t " << counter << " = " << textOf(op.getLowerBound()) << "; " << counter << " < "
+       << textOf(op.getUpperBound()) << "; " << (step == "1" ? "++" + counter : counter + " += " + step) << ") {\n";
+    if (failed(printBlock(*op.getBody())))
+      return failure();
+    ++depth;
+    assign(carried, op.getBody()->getTerminator()->getOperands());
+    --depth;
+    indent();
+    os << "}\n";
+    return success();
+  }
+
+  LogicalResult printBranch(Region &region, ArrayRef<std::string> results) {
+    if (failed(printBlock(region.front())))
+      return failure();
+    ++depth;
+    assign(results, region.front().getTerminator()->getOperands());
+    --depth;
+    return success();
+  }
+
+  LogicalResult printRegion(scf::IfOp op) {
+    SmallVector<std::string> results;
+    for (Value result : op.getResults()) {
+      if (!cudaType(result.getType()))
+        return refuse(op, "a choice of " + printed(result.getType()));
+      results.push_back(declare(result.getType(), "s", ""));
+      names[result] = results.back();
+    }
+    indent();
+    os << "if (" << withoutParentheses(textOf(op.getCondition())) << ") {\n";
+    if (failed(printBranch(op.getThenRegion(), results)))
+      return failure();
+    if (!op.getElseRegion().empty()) {
+      indent();
+      os << "} else {\n";
+      if (failed(printBranch(op.getElseRegion(), results)))
+        return failure();
+    }
+    indent();
+    os << "}\n";
+    return success();
+  }
+
+  LogicalResult printRegion(scf::WhileOp op) {
+    SmallVector<std::string> before, after;
+    for (auto [init, argument] : llvm::zip(op.getInits(), op.getBeforeArguments()))
+      names[argument] = before.emplace_back(declare(init.getType(), "s", textOf(init)));
+    for (auto [argument, result] : llvm::zip(op.getAfterArguments(), op.getResults())) {
+      names[argument] = after.emplace_back(declare(result.getType(), "s", ""));
+      names[result] = after.back();
+    }
+    indent();
+    os << "while (true) {\n";
+    if (failed(printBlock(*op.getBeforeBody())))
+      return failure();
+    ++depth;
+    assign(after, op.getConditionOp().getArgs());
+    indent();
+    os << "if (!(" << textOf(op.getConditionOp().getCondition()) << "))\n";
+    indent();
+    os << "  break;\n";
+    --depth;
+    if (failed(printBlock(*op.getAfterBody())))
+      return failure();
+    ++depth;
+    assign(before, op.getYieldOp()->getOperands());
+    --depth;
+    indent();
+    os << "}\n";
+    return success();
+  }
+
+  func::FuncOp func;
+  std::string text;
+  llvm::raw_string_ostream os;
+  unsigned depth = 0;
+  llvm::StringMap<unsigned> counters;
+  llvm::DenseMap<Value, std::string> names;
+  llvm::DenseMap<Value, Pointer> pointers;
+};
+
+} // namespace
+
+FailureOr<std::string> printCuda(func::FuncOp func) { return CudaPrinter(func).run(); }
+
+llvm::StringRef cudaPrelude() {
+  static constexpr char text[] = {
+#include "passes/codegen/CudaPrelude.inc"
+  };
+  return {text, sizeof(text)};
+}
+
+} // namespace kimi::passes
