@@ -1,4 +1,5 @@
 """lit over .mlir and .test files: IR in, FileCheck or expected errors out. Run by the target check-lit and by ctest."""
+import ctypes
 import os
 
 import lit.formats
@@ -18,3 +19,14 @@ config.substitutions += [("%{source}", config.kimi_source_dir), ("%{python}", co
 for program in ("kimic", "kimi-inspect", "kimi-run", "kimi-random-checkpoint"):
     if os.access(os.path.join(config.kimi_tools_dir, program), os.X_OK):
         config.available_features.add(program)
+
+# Whether CUDA C++ can be compiled here: where passes/codegen/Nvrtc.cpp looks.
+for library in (os.environ.get("CUDA_HOME", "") + "/lib64/libnvrtc.so.13", "libnvrtc.so.13",
+                "/usr/local/cuda/lib64/libnvrtc.so.13"):
+    try:
+        ctypes.CDLL(library)
+        config.available_features.add("nvrtc")
+        break
+    except OSError:
+        pass
+config.environment["CUDA_HOME"] = os.environ.get("CUDA_HOME", "")

@@ -29,7 +29,7 @@ struct UseSharedMemory : kimi::passes::impl::UseSharedMemoryBase<UseSharedMemory
       return signalPassFailure();
     if (*total > sharedBytes) {
       getOperation().emitError() << "kernel '" << getOperation().getSymName() << "' needs " << *total
-                                 << " bytes of shared memory but a block has " << sharedBytes
+                                 << " bytes of shared memory but a block has " << int64_t(sharedBytes)
                                  << ": choose a smaller tile";
       return signalPassFailure();
     }
