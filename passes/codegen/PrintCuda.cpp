@@ -8,7 +8,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -126,7 +126,8 @@ private:
           }
           return refuse(op, "a dimension that is no constant");
         })
-        .Case<memref::LoadOp, memref::StoreOp>([&](auto access) { return printAccess(access); })
+        .Case<memref::LoadOp, memref::StoreOp, vector::LoadOp, vector::ExtractOp>(
+            [&](auto access) { return printAccess(access); })
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](auto region) { return printRegion(region); })
         .Case<gpu::ThreadIdOp, gpu::BlockIdOp, gpu::BarrierOp, gpu::ShuffleOp>(
             [&](auto gpuOp) { return printGpu(gpuOp); })
@@ -306,6 +307,28 @@ private:
     if (!cudaType(op.getType()))
       return refuse(op, "a load of " + printed(op.getType()));
     define(op, "v", element(op.getMemref(), op.getIndices()));
+    return success();
+  }
+
+  /// Aligned to 16 bytes, or to its size where that is less.
+  LogicalResult printAccess(vector::LoadOp op) {
+    auto type = op.getVectorType();
+    auto element = cudaType(type.getElementType());
+    if (!element || type.getRank() != 1)
+      return refuse(op, "a load of " + printed(type));
+    std::string vector = "vec<" + *element + ", " + std::to_string(type.getNumElements()) + ">", name = fresh("w");
+    names[op] = name;
+    indent();
+    os << "const " << vector << " " << name << " = *reinterpret_cast<const " << vector << " *>(&"
+       << this->element(op.getBase(), op.getIndices()) << ");\n";
+    return success();
+  }
+
+  LogicalResult printAccess(vector::ExtractOp op) {
+    if (op.getNumIndices() != 1 || op.hasDynamicPosition())
+      return refuse(op, "'vector.extract' at a position that is no constant");
+    std::string text = textOf(op.getSource()) + ".at[" + std::to_string(op.getStaticPosition()[0]) + "]";
+    names[op] = text;
     return success();
   }
 

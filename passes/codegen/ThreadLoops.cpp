@@ -2,6 +2,7 @@
 
 #include "passes/codegen/LanePlan.h"
 #include "passes/codegen/LoopPositions.h"
+#include "passes/codegen/VectorLoads.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -9,6 +10,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 
@@ -225,12 +227,33 @@ private:
     bool isSplit = depth + 1 == reductions.size() && by != SumBy::Thread;
     Value begin = !isSplit ? index(0) : by == SumBy::Warp ? ids.lane : ids.thread;
     int64_t step = !isSplit ? 1 : by == SumBy::Warp ? kWarpThreads : kBlockThreads;
-    auto forOp = scf::ForOp::create(b, loc, begin, sizes[loop], index(step), sums);
+    int64_t length = isSplit ? chunkOf(op, loop) : 1;
+    if (length > 1)
+      begin = times(begin, index(length));
+    auto forOp = scf::ForOp::create(b, loc, begin, sizes[loop], index(step * length), sums);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(forOp.getBody());
     ivs[loop] = forOp.getInductionVar();
-    scf::YieldOp::create(b, loc, reduce(Rows(forOp.getRegionIterArgs()), depth + 1, by));
+    Rows now(forOp.getRegionIterArgs());
+    scf::YieldOp::create(b, loc, length > 1 ? reduceChunk(now, loop, length) : reduce(now, depth + 1, by));
     return Rows(forOp.getResults());
+  }
+
+  /// `length` neighbouring terms from the running index on, one after another; operands are read as vectors.
+  Rows reduceChunk(Rows sums, unsigned loop, int64_t length) {
+    chunk = {loop, length, 0};
+    chunkLoads.clear();
+    Value first = ivs[loop];
+    for (; chunk.position < length; ++chunk.position) {
+      ivs[loop] = chunk.position == 0 ? first : plus(first, index(chunk.position));
+      for (int64_t size = 2; size <= length; size *= 2)
+        positions.enterRemainder(loop, size, chunk.position % size);
+      sums = evaluateRows(sums);
+    }
+    for (int64_t size = 2; size <= length; size *= 2)
+      positions.leaveRemainder(loop, size);
+    chunk.length = 1;
+    return sums;
   }
 
   /// A butterfly over the lanes: afterwards every lane has the sum.
@@ -309,8 +332,31 @@ private:
     return results;
   }
 
-  /// What does not depend on the row is loaded once for all rows.
   Value loadInput(OpOperand &operand, int64_t row) {
+    return chunk.length > 1 ? loadFromChunk(operand, row) : loadForRows(operand, row);
+  }
+
+  /// Loaded once for the chunk: as a vector, or what is the same for all of it.
+  Value loadFromChunk(OpOperand &operand, int64_t row) {
+    AlongLoop along = alongLoop(op, operand, chunk.loop, chunk.length);
+    if (along.kind == AlongLoop::Each)
+      return loadForRows(operand, row);
+    bool ofRow = rowLoop && op.getMatchingIndexingMap(&operand).isFunctionOfDim(*rowLoop);
+    Value &known = chunkLoads[{operand.getOperandNumber(), ofRow ? row : 0}];
+    if (!known && along.kind == AlongLoop::Same)
+      known = load(operand, row);
+    if (!known) {
+      auto element = cast<MemRefType>(operand.get().getType()).getElementType();
+      auto type = VectorType::get({chunk.length / along.divisor}, element);
+      known = vector::LoadOp::create(b, loc, type, operand.get(), indicesOf(operand, row));
+    }
+    if (along.kind == AlongLoop::Same)
+      return known;
+    return vector::ExtractOp::create(b, loc, known, ArrayRef<int64_t>{chunk.position / along.divisor});
+  }
+
+  /// What does not depend on the row is loaded once for all rows.
+  Value loadForRows(OpOperand &operand, int64_t row) {
     bool ofRow = rowLoop && op.getMatchingIndexingMap(&operand).isFunctionOfDim(*rowLoop);
     if (ofRow)
       return load(operand, row);
@@ -356,6 +402,11 @@ private:
   int64_t numRows = 1; // of the running block
   LoopPositions positions;
   std::map<unsigned, Value> shared; // operand → what all rows share
+  struct {
+    unsigned loop;
+    int64_t length, position;
+  } chunk = {0, 1, 0}; // of the running sum; length 1: none
+  std::map<std::pair<unsigned, int64_t>, Value> chunkLoads; // operand, row → vector, or the chunk's element
 };
 
 } // namespace

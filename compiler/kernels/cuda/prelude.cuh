@@ -24,6 +24,11 @@ struct f8e4m3 {
   u8 bits;
 };
 
+/// Neighbouring elements, loaded together: 16 bytes at a time where there are so many.
+template <typename T, int N> struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) vec {
+  T at[N];
+};
+
 __device__ inline float to_f32(bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 
 __device__ inline bf16 to_bf16(float x) { // to nearest even
