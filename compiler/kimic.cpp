@@ -57,7 +57,8 @@ cl::opt<std::string> overrideFile("impl-file", cl::desc("A file of OP=NAME lines
                                   cl::value_desc("FILE"), cl::cat(how));
 cl::opt<std::string> weights("weights",
                              cl::desc("packed (default); reference: no second copy, where the checkpoint's order "
-                                      "allows; random: for benchmarks, CHECKPOINT may be a config.json"),
+                                      "allows; random: for benchmarks, CHECKPOINT may be a config.json; "
+                                      "shapes: the same, made while loading, not stored"),
                              cl::value_desc("MODE"), cl::init("packed"), cl::cat(how));
 cl::opt<int64_t> seed("seed", cl::desc("Of random weights (default 1)"), cl::value_desc("N"), cl::init(1), cl::cat(how));
 
@@ -188,8 +189,8 @@ int readRequest(CompileRequest &request) {
     return code;
   if (request.to == Phase::emit && output.empty())
     return usage("no -o NAME.kimi given");
-  if (weights != "packed" && weights != "reference" && weights != "random")
-    return usage("--weights " + weights + " is unknown; packed, reference and random are known");
+  if (weights != "packed" && weights != "reference" && weights != "random" && weights != "shapes")
+    return usage("--weights " + weights + " is unknown; packed, reference, random and shapes are known");
   if (seed.getNumOccurrences() && weights != "random")
     return usage("--seed is of random weights, but --weights is " + weights);
   request.input = input;

@@ -4,6 +4,7 @@
 #include "compiler/emit/Manifest.h"
 #include "compiler/emit/PlanBuilder.h"
 #include "compiler/emit/ReferredWeights.h"
+#include "compiler/emit/ShapedWeights.h"
 #include "compiler/emit/VerifyArtifact.h"
 #include "compiler/emit/WeightStore.h"
 #include "compiler/import/Import.h"
@@ -23,20 +24,23 @@ using Clock = std::chrono::steady_clock;
 static constexpr llvm::StringLiteral kNeededFiles[] = {"tokenizer_config.json", "tiktoken.model"};
 static constexpr llvm::StringLiteral kOptionalFiles[] = {"generation_config.json", "chat_template.jinja"};
 
-/// "packed", "reference" or "random".
+/// "packed", "reference", "random" or "shapes".
 static llvm::StringRef weightsMode(mlir::ModuleOp plan) {
   auto weights = plan->getAttrOfType<mlir::StringAttr>(model::kWeightsAttr);
   return weights ? weights.getValue() : "packed";
 }
 
-static bool hasRandomWeights(mlir::ModuleOp plan) { return weightsMode(plan) == "random"; }
+/// No checkpoint is needed.
+static bool hasRandomWeights(mlir::ModuleOp plan) {
+  return weightsMode(plan) == "random" || weightsMode(plan) == "shapes";
+}
 
 static llvm::Error checkWeightsMode(mlir::ModuleOp plan) {
   const llvm::StringRef mode = weightsMode(plan);
-  if (mode == "packed" || mode == "reference" || mode == "random")
+  if (mode == "packed" || mode == "reference" || mode == "random" || mode == "shapes")
     return llvm::Error::success();
   return import_::makeError("the module's " + model::kWeightsAttr + " is \"" + mode +
-                            "\" but packed, reference and random are known");
+                            "\" but packed, reference, random and shapes are known");
 }
 
 /// With random weights nothing but the config is needed: token ids can be fed without a tokenizer.
@@ -135,6 +139,8 @@ llvm::Error checkOutput(const std::string &output) { return checkTarget(output);
 static llvm::Expected<PackedWeights> storeWeights(mlir::ModuleOp plan, const Checkpoint &checkpoint,
                                                   const ArtifactDirectory &artifact, const EmitOptions &options,
                                                   ProgressTo progress) {
+  if (weightsMode(plan) == "shapes")
+    return shapeWeights(plan);
   const bool refers = weightsMode(plan) == "reference";
   const PackOptions packOptions{artifact.path(), artifact.logs(), options.threads, progress, /*onlyComputed=*/refers};
   llvm::Expected<PackedWeights> weights = packWeights(plan, checkpoint.index, checkpoint.files, packOptions);

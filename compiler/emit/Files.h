@@ -36,6 +36,7 @@ struct FileRecord {
   uint64_t bytes = 0;
   std::string hash;
   bool isReference = false; // a link to a file of the checkpoint
+  bool isShape = false;     // there is no such file: its size is all there is
 };
 
 /// What a file is without its bytes. Whoever changes the bytes changes one of these: a change time cannot be set.

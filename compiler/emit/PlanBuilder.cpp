@@ -80,6 +80,7 @@ void Builder::addFiles(artifact::PlanT &plan) {
     file->bytes = record.bytes;
     file->hash = record.hash;
     file->is_reference = record.isReference;
+    file->is_shape = record.isShape;
     plan.files.push_back(std::move(file));
   };
   for (const FileRecord &record : code) {

@@ -40,8 +40,9 @@ llvm::Error checkOptions(const ImportOptions &options) {
   if (options.prefillAttention != "absorbed" && options.prefillAttention != "expanded")
     return makeError("prefill_attention is " + inQuotes(options.prefillAttention) +
                      "; absorbed and expanded are supported");
-  if (options.weights != "packed" && options.weights != "random" && options.weights != "reference")
-    return makeError("the weights are " + inQuotes(options.weights) + "; packed, reference and random are supported");
+  if (options.weights != "packed" && options.weights != "random" && options.weights != "reference" &&
+      options.weights != "shapes")
+    return makeError("the weights are " + inQuotes(options.weights) + "; packed, reference, random and shapes are supported");
   if (llvm::Error error = checkRange("max_sequences", options.maxSequences, kMaxStep))
     return error;
   if (llvm::Error error = checkRange("max_tokens", options.maxTokens, kMaxStep))

@@ -26,13 +26,13 @@ struct ImportOptions {
   std::string prefillAttention = "absorbed"; // or "expanded"
   std::vector<std::string> overrides = {};   // "OP=NAME": becomes kimi.overrides
   std::optional<int64_t> layers = std::nullopt; // the first ones only: part of a model, for benchmarks
-  std::string weights = "packed";            // "random": config.json is all that is read; "reference"
+  std::string weights = "packed";            // "random", "shapes": config.json is all that is read; "reference"
   int64_t seed = 1;                          // of random weights
   /// Only config.json is read: for looking at a model whose weights are elsewhere. Every weight
   /// that config.json lets be quantised counts as such.
   bool configOnly = false;
 
-  bool readsConfigOnly() const { return configOnly || weights == "random"; }
+  bool readsConfigOnly() const { return configOnly || weights == "random" || weights == "shapes"; }
 };
 
 /// The path of the config.json that `directory` stands for; where `mayBeFile`, the path of one itself will do.
