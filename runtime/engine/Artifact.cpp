@@ -2,7 +2,6 @@
 
 #include "runtime/base/Hash.h"
 #include "runtime/engine/PlanCheck.h"
-#include "runtime/engine/ShapeValues.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,7 +15,7 @@ Expected<Artifact> Artifact::open(const std::filesystem::path &directory, const 
   Artifact artifact;
   TRY_ASSIGN(artifact.manifestData, Manifest::read(directory / "manifest.json"));
   TRY(artifact.openPlan(directory));
-  TRY(artifact.openFiles(directory, options.numThreads));
+  TRY(artifact.openFiles(directory));
   TRY(artifact.verify(directory, options));
   return artifact;
 }
@@ -53,16 +52,10 @@ static std::string whatToDo(const artifact::File &file, const std::filesystem::p
                      std::filesystem::read_symlink(path, error).string());
 }
 
-Status Artifact::openFiles(const std::filesystem::path &directory, int numThreads) {
+Status Artifact::openFiles(const std::filesystem::path &directory) {
   for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
     auto path = directory / file.path()->str();
-    shapes.emplace_back();
-    if (file.is_shape()) {
-      TRY_ASSIGN(shapes.back(), HostBuffer::allocate(file.bytes(), file.path()->string_view()));
-      files.emplace_back();
-      continue;
-    }
     auto opened = MappedFile::open(path);
     if (!opened)
       return failure(opened.error().message + whatToDo(file, path));
@@ -77,7 +70,6 @@ Status Artifact::openFiles(const std::filesystem::path &directory, int numThread
     if (auto *slices = rank().weights()->Get(i)->slices())
       for (const artifact::WeightSlice *slice : *slices)
         weightFiles[slice->file()] = true;
-  fillShapes(rank(), shapes, numThreads);
   return {};
 }
 
@@ -85,8 +77,6 @@ Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOp
   std::vector<FileToVerify> toVerify;
   for (uint32_t i = 0; i < files.size(); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
-    if (file.is_shape())
-      continue;
     // Reading ahead serves the hashing threads now, or else the first step.
     files[i].readAhead();
     if (options.verifyWeights || !weightFiles[i])

@@ -3,7 +3,6 @@
 // read.
 #pragma once
 
-#include "runtime/base/HostBuffer.h"
 #include "runtime/base/MappedFile.h"
 #include "runtime/base/Status.h"
 #include "runtime/engine/FileVerifier.h"
@@ -33,10 +32,7 @@ public:
   std::string fingerprint() const { return "fp_" + manifestData.planHash.substr(0, 12); }
 
   /// The bytes of files[index].
-  std::span<const std::byte> file(uint32_t index) const {
-    const HostBuffer &shape = shapes[index];
-    return shape.size() ? std::span<const std::byte>(shape.data(), shape.size()) : files[index].bytes();
-  }
+  std::span<const std::byte> file(uint32_t index) const { return files[index].bytes(); }
 
   /// What files[index] is for.
   bool isWeightFile(uint32_t index) const { return weightFiles[index]; }
@@ -44,14 +40,13 @@ public:
 private:
   Artifact() = default;
   Status openPlan(const std::filesystem::path &directory);
-  Status openFiles(const std::filesystem::path &directory, int numThreads);
+  Status openFiles(const std::filesystem::path &directory);
   Status verify(const std::filesystem::path &directory, const ArtifactOptions &options);
 
   Manifest manifestData;
   MappedFile planFile;
   const artifact::Plan *planData = nullptr; // inside planFile
   std::vector<MappedFile> files;            // as in the plan
-  std::vector<HostBuffer> shapes;           // of files that are shapes only: memory with valid values
   std::vector<bool> weightFiles;            // as in the plan
 };
 
