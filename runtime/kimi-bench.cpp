@@ -5,7 +5,7 @@
 #include "runtime/base/ProgressLine.h"
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
-#include "runtime/cpu/Ceilings.h"
+#include "runtime/engine/Platform.h"
 #include "runtime/engine/Workload.h"
 #include "runtime/kimi.h"
 
@@ -25,20 +25,16 @@ struct Options {
   std::string artifact;
   EngineOptions engine;
   WorkloadSize size{.batch = 1, .context = 0, .tokens = 32};
-  bool skipVerify = false;
+  bool skipVerify = false, noGraph = false;
   bool json = false;
-};
-
-struct Ceilings {
-  double readBytesPerSecond = 0, flopsPerSecond = 0;
 };
 
 /// One kernel against the ceiling that binds it.
 struct KernelRow {
   std::string name; // the time's own name lives as long as the engine only
   KernelTime time;
-  bool isReadBound = true;
-  double percentOfCeiling = 0; // 0 where the plan gives no cost
+  const char *ceiling = ""; // its name
+  double percentOfCeiling = 0; // 0 where the plan gives no cost, or nothing was measured
 };
 
 struct Phase {
@@ -51,9 +47,10 @@ struct Phase {
 };
 
 struct Result {
-  std::string model, target, fingerprint;
+  std::string model, target, device, fingerprint;
   int numThreads = 0;
   double loadSeconds = 0;
+  LoadReport weights;
   Ceilings ceilings;
   Phase prefill, decode;
 };
@@ -62,21 +59,18 @@ double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Expected<Ceilings> measureCeilings(int numThreads) {
-  ThreadPool pool(numThreads);
-  TRY_ASSIGN(double bandwidth, measureReadBandwidth(pool));
-  return Ceilings{.readBytesPerSecond = bandwidth, .flopsPerSecond = measureFmaPeak(pool)};
-}
+/// Seconds that so much takes at the ceiling; 0 when the ceiling is not known.
+double secondsAt(double ceiling, double amount) { return ceiling > 0 ? amount / ceiling : 0; }
 
 std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const Ceilings &ceilings) {
   std::vector<KernelRow> rows;
   for (const KernelTime &time : times) {
-    double readSeconds = time.bytes / ceilings.readBytesPerSecond,
-           fmaSeconds = time.flops / ceilings.flopsPerSecond;
-    double percent = time.seconds > 0 ? 100 * std::max(readSeconds, fmaSeconds) / time.seconds : 0;
+    double bytesSeconds = secondsAt(ceilings.bytesPerSecond, time.bytes),
+           flopsSeconds = secondsAt(ceilings.flopsPerSecond, time.flops);
+    double percent = time.seconds > 0 ? 100 * std::max(bytesSeconds, flopsSeconds) / time.seconds : 0;
     rows.push_back({.name = std::string(time.name),
                     .time = time,
-                    .isReadBound = readSeconds >= fmaSeconds,
+                    .ceiling = bytesSeconds >= flopsSeconds ? ceilings.bytesName : ceilings.flopsName,
                     .percentOfCeiling = percent});
   }
   std::ranges::sort(rows,
@@ -128,18 +122,25 @@ Expected<Result> bench(Options &options) {
   result.loadSeconds = secondsSince(start);
   result.model = engine->model().name;
   result.target = engine->model().target;
+  result.device = engine->model().device;
+  result.weights = engine->loadReport();
   result.fingerprint = engine->model().fingerprint;
   int64_t contextLength = engine->model().contextLength;
   if (options.size.context == 0)
     options.size.context = std::clamp<int64_t>(contextLength - options.size.tokens, 1, 512);
   TRY_ASSIGN(Workload workload, Workload::create(*engine, options.size));
-  TRY_ASSIGN(result.ceilings, measureCeilings(result.numThreads));
+  TRY_ASSIGN(result.ceilings, Platform::of(result.target).measureCeilings(result.numThreads));
   // The first step maps pages and wakes threads: it is not what is measured.
   TRY_ASSIGN(Workload warmUp, Workload::create(*engine, {.batch = 1, .context = 1, .tokens = 1}));
   TRY(warmUp.prefill({}));
   TRY_ASSIGN(result.prefill, runPrefill(*engine, workload, options.size, result.ceilings));
   TRY_ASSIGN(result.decode, runDecode(*engine, workload, options.size, result.ceilings));
   return result;
+}
+
+/// Bytes per second from the files into the memory that kernels read; on the CPU, of hashing them.
+double weightRate(const Result &result) {
+  return result.weights.weightSeconds > 0 ? double(result.weights.weightBytes) / result.weights.weightSeconds : 0;
 }
 
 void printPhase(const Phase &phase) {
@@ -154,18 +155,25 @@ void printPhase(const Phase &phase) {
                   formatSeconds(time.seconds / double(time.launches)), formatBytes(time.bytes),
                   formatCount(time.flops), fmt::format("{:.2f}", time.bytes / time.seconds * 1e-9),
                   fmt::format("{:.2f}", time.flops / time.seconds * 1e-9),
-                  fmt::format("{:.1f}", row.percentOfCeiling), row.isReadBound ? "read" : "FMA"});
+                  fmt::format("{:.1f}", row.percentOfCeiling), row.ceiling});
   }
   fmt::print("{}\n", table.text());
 }
 
 void printText(const Result &result, const Options &options) {
   fmt::print("{} ({}, {}, {})\n", options.artifact, result.model, result.target, result.fingerprint);
+  if (!result.device.empty())
+    fmt::print("  device    {}\n", result.device);
   fmt::print("  threads   {}\n", result.numThreads);
   fmt::print("  load      {}{}\n", formatSeconds(result.loadSeconds),
              options.skipVerify ? " (weights not verified)" : "");
-  fmt::print("  ceilings  read {:.2f} GB/s, FMA {:.1f} GFLOP/s, measured now with the same threads\n",
-             result.ceilings.readBytesPerSecond * 1e-9, result.ceilings.flopsPerSecond * 1e-9);
+  if (result.weights.weightBytes > 0)
+    fmt::print("  weights   {} in {}: {:.2f} GB/s\n", formatBytes(double(result.weights.weightBytes)),
+               formatSeconds(result.weights.weightSeconds), weightRate(result) * 1e-9);
+  fmt::print("  ceilings  {} {:.2f} GB/s", result.ceilings.bytesName, result.ceilings.bytesPerSecond * 1e-9);
+  if (result.ceilings.flopsPerSecond > 0)
+    fmt::print(", {} {:.1f} GFLOP/s", result.ceilings.flopsName, result.ceilings.flopsPerSecond * 1e-9);
+  fmt::print(", measured now{}\n", result.device.empty() ? " with the same threads" : "");
   fmt::print("  workload  batch {}, context {}, {} new tokens\n\n", options.size.batch, options.size.context,
              options.size.tokens);
   printPhase(result.prefill);
@@ -182,7 +190,7 @@ json::object toJson(const Phase &phase) {
                        {"flops", row.time.flops},
                        {"bytes_per_second", row.time.bytes / row.time.seconds},
                        {"flops_per_second", row.time.flops / row.time.seconds},
-                       {"ceiling", row.isReadBound ? "read" : "fma"},
+                       {"ceiling", row.ceiling},
                        {"percent_of_ceiling", row.percentOfCeiling}});
   return {{"tokens", phase.tokens},
           {"seconds", phase.seconds},
@@ -194,6 +202,7 @@ void printJson(const Result &result, const Options &options) {
   json::object root{{"artifact", options.artifact},
                     {"model", result.model},
                     {"target", result.target},
+                    {"device", result.device},
                     {"fingerprint", result.fingerprint},
                     {"threads", result.numThreads},
                     {"batch", options.size.batch},
@@ -201,7 +210,9 @@ void printJson(const Result &result, const Options &options) {
                     {"new_tokens", options.size.tokens},
                     {"load_seconds", result.loadSeconds},
                     {"weights_verified", !options.skipVerify},
-                    {"read_bytes_per_second", result.ceilings.readBytesPerSecond},
+                    {"weight_bytes", result.weights.weightBytes},
+                    {"weight_bytes_per_second", weightRate(result)},
+                    {"read_bytes_per_second", result.ceilings.bytesPerSecond},
                     {"fma_flops_per_second", result.ceilings.flopsPerSecond},
                     {"prefill", toJson(result.prefill)},
                     {"decode", toJson(result.decode)}};
@@ -235,6 +246,8 @@ int main(int argc, char **argv) {
                  "most a quarter of the free memory)")
       ->transform(tool::sizeValue());
   app.add_flag("--no-verify", options.skipVerify, "Do not hash the weight files while loading");
+  app.add_flag("--no-graph", options.noGraph,
+               "CUDA: launch every kernel by itself and wait for it, so that an error names the kernel");
   app.add_flag("--json", options.json, "Print one JSON object instead of text");
   app.set_version_flag("--version", tool::versionText(kProgram));
   try {
@@ -243,6 +256,7 @@ int main(int argc, char **argv) {
     return tool::exitCode(app, error);
   }
   options.engine.verifyWeights = !options.skipVerify;
+  options.engine.useGraphs = !options.noGraph;
   auto result = bench(options);
   if (!result)
     return tool::fail(kProgram, result.error());
