@@ -10,6 +10,7 @@
 #include "runtime/kimi.h"
 
 #include <algorithm>
+#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/json.hpp>
 #include <chrono>
 
@@ -43,6 +44,12 @@ struct Phase {
   double seconds = 0;
   std::vector<KernelRow> kernels; // slowest first
 
+  double kernelSeconds() const {
+    double sum = 0;
+    for (const KernelRow &row : kernels)
+      sum += row.time.seconds;
+    return sum;
+  }
   double tokensPerSecond() const { return seconds > 0 ? double(tokens) / seconds : 0; }
 };
 
@@ -78,12 +85,12 @@ std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const C
   return rows;
 }
 
-Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
-                           const Ceilings &ceilings) {
+Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size, const Ceilings &ceilings,
+                           bool isProfiled) {
   ProgressLine line("prefill");
   Phase phase{.name = "prefill", .tokens = size.batch * size.context, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
-  engine.setProfiling(true);
+  engine.setProfiling(isProfiled);
   auto start = std::chrono::steady_clock::now();
   TRY(workload.prefill([&](int64_t done) { line.show(uint64_t(done), uint64_t(phase.tokens), total); }));
   phase.seconds = secondsSince(start);
@@ -91,12 +98,12 @@ Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSiz
   return phase;
 }
 
-Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size,
-                          const Ceilings &ceilings) {
+Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size, const Ceilings &ceilings,
+                          bool isProfiled) {
   ProgressLine line("decode");
   Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} steps", size.tokens);
-  engine.setProfiling(true);
+  engine.setProfiling(isProfiled);
   auto start = std::chrono::steady_clock::now();
   for (int64_t step = 0; step < size.tokens; ++step) {
     TRY(workload.decode());
@@ -105,6 +112,21 @@ Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize
   phase.seconds = secondsSince(start);
   phase.kernels = rankKernels(engine.profile(), ceilings);
   return phase;
+}
+
+/// Both phases. Where profiling changes how a step runs, on a device, the phases are timed without it, and their kernels
+/// in a second run.
+Status runPhases(Engine &engine, Workload &workload, const WorkloadSize &size, Result &result) {
+  bool isDevice = !result.device.empty();
+  TRY_ASSIGN(result.prefill, runPrefill(engine, workload, size, result.ceilings, !isDevice));
+  TRY_ASSIGN(result.decode, runDecode(engine, workload, size, result.ceilings, !isDevice));
+  if (!isDevice)
+    return {};
+  TRY_ASSIGN(Phase prefill, runPrefill(engine, workload, size, result.ceilings, /*isProfiled=*/true));
+  TRY_ASSIGN(Phase decode, runDecode(engine, workload, size, result.ceilings, /*isProfiled=*/true));
+  result.prefill.kernels = std::move(prefill.kernels);
+  result.decode.kernels = std::move(decode.kernels);
+  return {};
 }
 
 Expected<Result> bench(Options &options) {
@@ -133,8 +155,7 @@ Expected<Result> bench(Options &options) {
   // The first step maps pages and wakes threads: it is not what is measured.
   TRY_ASSIGN(Workload warmUp, Workload::create(*engine, {.batch = 1, .context = 1, .tokens = 1}));
   TRY(warmUp.prefill({}));
-  TRY_ASSIGN(result.prefill, runPrefill(*engine, workload, options.size, result.ceilings));
-  TRY_ASSIGN(result.decode, runDecode(*engine, workload, options.size, result.ceilings));
+  TRY(runPhases(*engine, workload, options.size, result));
   return result;
 }
 
@@ -144,8 +165,8 @@ double weightRate(const Result &result) {
 }
 
 void printPhase(const Phase &phase) {
-  fmt::print("{}: {} tokens in {}: {:.2f} tokens/s\n", phase.name, phase.tokens, formatSeconds(phase.seconds),
-             phase.tokensPerSecond());
+  fmt::print("{}: {} tokens in {}: {:.2f} tokens/s; kernels {:.1f} % of the time\n", phase.name, phase.tokens,
+             formatSeconds(phase.seconds), phase.tokensPerSecond(), 100 * phase.kernelSeconds() / phase.seconds);
   TextTable table({"kernel", ">launches", ">time", ">% of phase", ">per launch", ">bytes", ">FLOPs", ">GB/s",
                    ">GFLOP/s", ">% of ceiling", "ceiling"});
   for (const KernelRow &row : phase.kernels) {
@@ -190,11 +211,12 @@ json::object toJson(const Phase &phase) {
                        {"flops", row.time.flops},
                        {"bytes_per_second", row.time.bytes / row.time.seconds},
                        {"flops_per_second", row.time.flops / row.time.seconds},
-                       {"ceiling", row.ceiling},
+                       {"ceiling", boost::algorithm::to_lower_copy(std::string(row.ceiling))},
                        {"percent_of_ceiling", row.percentOfCeiling}});
   return {{"tokens", phase.tokens},
           {"seconds", phase.seconds},
           {"tokens_per_second", phase.tokensPerSecond()},
+          {"kernel_seconds", phase.kernelSeconds()},
           {"kernels", std::move(kernels)}};
 }
 

@@ -71,6 +71,7 @@ private:
   X(cuModuleGetFunction, "cuModuleGetFunction", CUfunction *function, CUmodule module, const char *name)               \
   X(cuFuncGetAttribute, "cuFuncGetAttribute", int *value, CUfunction_attribute attribute, CUfunction function)         \
   X(cuFuncSetAttribute, "cuFuncSetAttribute", CUfunction function, CUfunction_attribute attribute, int value)          \
+  X(cuFuncLoad, "cuFuncLoad", CUfunction function)                                                                     \
   X(cuLaunchKernelEx, "cuLaunchKernelEx", const CUlaunchConfig *config, CUfunction function, void **parameters,        \
     void **extra)                                                                                                      \
   X(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled", CUtensorMap *map, CUtensorMapDataType type, uint32_t rank,       \

@@ -51,6 +51,8 @@ Expected<KernelResources> Module::find(const Device &device, const char *symbol,
     value = uint32_t(number);
     return {};
   };
+  // The driver would load it at its first launch, and wait for the device to do so.
+  TRY(driver.cuFuncLoad(kernel.function));
   KernelResources resources;
   TRY(read(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, resources.maxThreads));
   TRY(read(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, resources.staticSharedBytes));

@@ -166,31 +166,34 @@ Status CudaEngine::preparePrograms() {
       TRY(prepared.buildGraph(device, stream.get()));
     cudaPrograms.push_back(std::move(prepared));
   }
+  hasRun.assign(cudaPrograms.size(), false);
   return device.driver().cuStreamSynchronize(stream.get());
 }
 
 Status CudaEngine::run(size_t index) {
   if (fault)
     return std::unexpected(*fault);
-  Status status = runStep(cudaPrograms[index]);
+  Status status = runStep(index);
   if (!status)
     fault = status.error();
+  hasRun[index] = true;
   return status;
 }
 
 /// Everything is queued on one stream; the host waits once, at the end.
-Status CudaEngine::runStep(const CudaProgram &program) {
+Status CudaEngine::runStep(size_t index) {
   TRY(device.makeCurrent());
   TRY(upload());
   if (poison)
     TRY(poisonMemory());
-  TRY(start(program));
+  TRY(start(index));
   // A fault of any launch shows in the first call that notices.
   Status status = download();
   if (status)
     status = device.driver().cuStreamSynchronize(stream.get());
   if (!status)
-    return failure(fmt::format("entry {}, one of its {} launches", program.entryName(), program.numLaunches()),
+    return failure(fmt::format("entry {}, one of its {} launches", cudaPrograms[index].entryName(),
+                               cudaPrograms[index].numLaunches()),
                    Error{status.error().message + kFindKernel});
   return {};
 }
@@ -209,9 +212,10 @@ Status CudaEngine::poisonMemory() {
   return {};
 }
 
-Status CudaEngine::start(const CudaProgram &program) {
+Status CudaEngine::start(size_t index) {
+  const CudaProgram &program = cudaPrograms[index];
   if (profiling) {
-    if (auto status = profiler.run(device, stream.get(), program, table.dims(), profileTimes); !status)
+    if (auto status = profiler.run(device, stream.get(), program, hasRun[index], table.dims(), profileTimes); !status)
       return failure(fmt::format("entry {}, profiled", program.entryName()), Error{status.error().message + kFindKernel});
     return {};
   }

@@ -32,10 +32,10 @@ private:
 
   // Running.
   Status run(size_t index) override;
-  Status runStep(const CudaProgram &program);
+  Status runStep(size_t index);
   Status upload();
   Status poisonMemory();
-  Status start(const CudaProgram &program);
+  Status start(size_t index);
   Status startLaunches(const CudaProgram &program);
   Status download();
 
@@ -52,6 +52,7 @@ private:
   cuda::CUdeviceptr dimsAddress = 0;
   cuda::Stream stream;
   std::vector<CudaProgram> cudaPrograms; // as `programs`
+  std::vector<bool> hasRun;              // likewise
   CudaProfiler profiler;
   std::optional<Error> fault; // the device's first: nothing runs after it
 };

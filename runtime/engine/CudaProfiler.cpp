@@ -32,11 +32,13 @@ Status CudaProfiler::queue(const Device &device, CUstream stream, const CudaProg
   return {};
 }
 
-Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaProgram &program, const Dims &dims,
-                              size_t &next, Profile &profile) {
+Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaProgram &program, bool isHeld,
+                              const Dims &dims, size_t &next, Profile &profile) {
   const Driver &driver = device.driver();
   ++ticket;
-  TRY(driver.cuStreamWaitValue32(stream, reinterpret_cast<CUdeviceptr>(gate.data()), ticket, CU_STREAM_WAIT_VALUE_GEQ));
+  if (isHeld)
+    TRY(driver.cuStreamWaitValue32(stream, reinterpret_cast<CUdeviceptr>(gate.data()), ticket,
+                                   CU_STREAM_WAIT_VALUE_GEQ));
   size_t first = next;
   Status status = queue(device, stream, program, dims, next);
   // Opened whatever happened: the stream must not wait for ever.
@@ -52,10 +54,10 @@ Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaP
   return {};
 }
 
-Status CudaProfiler::run(const Device &device, CUstream stream, const CudaProgram &program, const Dims &dims,
-                         Profile &profile) {
+Status CudaProfiler::run(const Device &device, CUstream stream, const CudaProgram &program, bool hasRun,
+                         const Dims &dims, Profile &profile) {
   for (size_t next = 0; next < program.numLaunches();)
-    TRY(runBatch(device, stream, program, dims, next, profile));
+    TRY(runBatch(device, stream, program, /*isHeld=*/hasRun, dims, next, profile));
   return {};
 }
 

@@ -11,16 +11,17 @@ class CudaProfiler {
 public:
   static Expected<CudaProfiler> create(const cuda::Device &device);
 
-  /// Runs the program's launches one after another, without overlap, and records each. Errors name the launch.
-  Status run(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, const Dims &dims,
+  /// Runs the program's launches one after another, without overlap, and records each. `hasRun`: it ran before. Where it has
+  /// not, its first launches may make the driver wait for the device, so nothing is held back. Errors name the launch.
+  Status run(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, bool hasRun, const Dims &dims,
              Profile &profile);
 
 private:
   // Of launches queued together: together with their events far fewer than a stream takes before it blocks the host.
   static constexpr size_t kBatch = 64;
 
-  Status runBatch(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, const Dims &dims,
-                  size_t &next, Profile &profile);
+  Status runBatch(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, bool isHeld,
+                  const Dims &dims, size_t &next, Profile &profile);
   Status queue(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, const Dims &dims,
                size_t &next);
 

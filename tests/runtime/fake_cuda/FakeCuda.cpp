@@ -288,6 +288,8 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, const char *
   return CUDA_SUCCESS;
 }
 
+CUresult cuFuncLoad(CUfunction) { return enter(); }
+
 CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction) {
   ENTER();
   switch (attribute) {

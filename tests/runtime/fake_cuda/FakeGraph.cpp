@@ -13,11 +13,26 @@ struct Node {
   unsigned blocks, cluster = 1;
   std::vector<std::vector<std::byte>> values; // of the parameters, copied when the node was added
   std::vector<Node *> dependencies;
+  std::vector<void *> parameters; // into values, once the graph is executable
 };
 
 struct FakeGraph {
   std::vector<std::unique_ptr<Node>> nodes;
+  std::vector<Node *> order; // once it is executable
 };
+
+/// Of the nodes that may run, the last added runs first: an edge that is missing shows. False for a cycle.
+static bool chooseOrder(FakeGraph &graph) {
+  auto isDone = [&](Node *node) { return std::ranges::find(graph.order, node) != graph.order.end(); };
+  auto isReady = [&](auto &node) { return !isDone(node.get()) && std::ranges::all_of(node->dependencies, isDone); };
+  while (graph.order.size() < graph.nodes.size()) {
+    auto next = std::find_if(graph.nodes.rbegin(), graph.nodes.rend(), isReady);
+    if (next == graph.nodes.rend())
+      return false;
+    graph.order.push_back(next->get());
+  }
+  return true;
+}
 
 static CUresult checkShape(const FakeFunction &function, unsigned blocks, unsigned threads, unsigned sharedBytes) {
   bool isGood = blocks > 0 && threads > 0 && int(threads) <= fake().maxThreads && sharedBytes <= function.dynamicSharedBytes;
@@ -38,13 +53,6 @@ static CUresult runKernel(const FakeFunction &function, void **parameters, unsig
     function.run(parameters, block);
   count(fake().blocks, blocks);
   return CUDA_SUCCESS;
-}
-
-static CUresult runNode(Node &node) {
-  std::vector<void *> parameters;
-  for (auto &value : node.values)
-    parameters.push_back(value.data());
-  return runKernel(*node.function, parameters.data(), node.blocks, node.cluster);
 }
 
 } // namespace kimi::test
@@ -135,11 +143,16 @@ CUresult cuGraphInstantiateWithFlags(CUgraphExec *executable, CUgraph graph, uns
   auto &nodes = reinterpret_cast<FakeGraph *>(graph)->nodes;
   for (auto &node : nodes)
     copy->nodes.push_back(std::make_unique<Node>(*node));
-  for (auto &node : copy->nodes)
+  for (auto &node : copy->nodes) {
+    for (auto &value : node->values)
+      node->parameters.push_back(value.data());
     for (Node *&dependency : node->dependencies) {
       auto isIt = [&](auto &other) { return other.get() == dependency; };
       dependency = copy->nodes[size_t(std::ranges::find_if(nodes, isIt) - nodes.begin())].get();
     }
+  }
+  if (!chooseOrder(*copy))
+    return CUDA_ERROR_INVALID_VALUE;
   *executable = reinterpret_cast<CUgraphExec>(copy.release());
   return count(fake().liveHandles, 1), CUDA_SUCCESS;
 }
@@ -149,25 +162,14 @@ CUresult cuGraphExecDestroy(CUgraphExec executable) {
 }
 CUresult cuGraphUpload(CUgraphExec, CUstream) { return enter(); }
 
-/// Of the nodes that may run, the last added runs first: an edge that is missing shows.
 CUresult cuGraphLaunch(CUgraphExec executable, CUstream) {
   ENTER();
-  auto &nodes = reinterpret_cast<FakeGraph *>(executable)->nodes;
-  std::vector<Node *> done;
-  auto isReady = [&](auto &node) {
-    auto isDone = [&](Node *other) { return std::ranges::find(done, other) != done.end(); };
-    return !isDone(node.get()) && std::ranges::all_of(node->dependencies, isDone);
-  };
-  while (done.size() < nodes.size()) {
-    auto next = std::find_if(nodes.rbegin(), nodes.rend(), isReady);
-    if (next == nodes.rend())
-      return CUDA_ERROR_INVALID_VALUE; // a cycle
-    if (CUresult result = runNode(**next))
+  auto &graph = *reinterpret_cast<FakeGraph *>(executable);
+  for (Node *node : graph.order)
+    if (CUresult result = runKernel(*node->function, node->parameters.data(), node->blocks, node->cluster))
       return result;
-    done.push_back(next->get());
-  }
   count(fake().graphStarts, 1);
-  count(fake().graphNodes, int64_t(nodes.size()));
+  count(fake().graphNodes, int64_t(graph.order.size()));
   return CUDA_SUCCESS;
 }
 
