@@ -34,7 +34,7 @@ struct Options {
 struct KernelRow {
   std::string name; // the time's own name lives as long as the engine only
   KernelTime time;
-  const char *ceiling = ""; // its name
+  const char *ceiling = "";    // its name
   double percentOfCeiling = 0; // 0 where the plan gives no cost, or nothing was measured
 };
 
@@ -85,8 +85,8 @@ std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const C
   return rows;
 }
 
-Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size, const Ceilings &ceilings,
-                           bool isProfiled) {
+Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
+                           const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("prefill");
   Phase phase{.name = "prefill", .tokens = size.batch * size.context, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
@@ -98,8 +98,8 @@ Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSiz
   return phase;
 }
 
-Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size, const Ceilings &ceilings,
-                          bool isProfiled) {
+Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size,
+                          const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("decode");
   Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} steps", size.tokens);
@@ -114,8 +114,8 @@ Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize
   return phase;
 }
 
-/// Both phases. Where profiling changes how a step runs, on a device, the phases are timed without it, and their kernels
-/// in a second run.
+/// Both phases. Where profiling changes how a step runs, on a device, the phases are timed without it, and
+/// their kernels in a second run.
 Status runPhases(Engine &engine, Workload &workload, const WorkloadSize &size, Result &result) {
   bool isDevice = !result.device.empty();
   TRY_ASSIGN(result.prefill, runPrefill(engine, workload, size, result.ceilings, !isDevice));
@@ -161,12 +161,14 @@ Expected<Result> bench(Options &options) {
 
 /// Bytes per second from the files into the memory that kernels read; on the CPU, of hashing them.
 double weightRate(const Result &result) {
-  return result.weights.weightSeconds > 0 ? double(result.weights.weightBytes) / result.weights.weightSeconds : 0;
+  return result.weights.weightSeconds > 0 ? double(result.weights.weightBytes) / result.weights.weightSeconds
+                                          : 0;
 }
 
 void printPhase(const Phase &phase) {
   fmt::print("{}: {} tokens in {}: {:.2f} tokens/s; kernels {:.1f} % of the time\n", phase.name, phase.tokens,
-             formatSeconds(phase.seconds), phase.tokensPerSecond(), 100 * phase.kernelSeconds() / phase.seconds);
+             formatSeconds(phase.seconds), phase.tokensPerSecond(),
+             100 * phase.kernelSeconds() / phase.seconds);
   TextTable table({"kernel", ">launches", ">time", ">% of phase", ">per launch", ">bytes", ">FLOPs", ">GB/s",
                    ">GFLOP/s", ">% of ceiling", "ceiling"});
   for (const KernelRow &row : phase.kernels) {

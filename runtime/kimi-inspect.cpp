@@ -5,8 +5,8 @@
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
 #include "runtime/engine/Description.h"
-#include "runtime/engine/Platform.h"
 #include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/Platform.h"
 
 #include <boost/json.hpp>
 #include <fmt/ranges.h>
@@ -48,18 +48,18 @@ struct Report {
 Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
   const artifact::Rank &rank = artifact.rank();
   int64_t contextLength = artifact.plan().model()->context_length();
-  Report report{
-      .artifact = artifact,
-      .targetStatus = {},
-      .context = options.context ? int64_t(options.context) : std::min<int64_t>(4096, contextLength),
-      .entries = {},
-      .weights = describeWeights(rank),
-      .caches = describeCaches(rank),
-      .memoryStatus = {},
-      .memory = {},
-      .ranks = {},
-      .bytesPerBlock = blockBytes(rank),
-      .cacheBlocks = 0};
+  Report report{.artifact = artifact,
+                .targetStatus = {},
+                .context =
+                    options.context ? int64_t(options.context) : std::min<int64_t>(4096, contextLength),
+                .entries = {},
+                .weights = describeWeights(rank),
+                .caches = describeCaches(rank),
+                .memoryStatus = {},
+                .memory = {},
+                .ranks = {},
+                .bytesPerBlock = blockBytes(rank),
+                .cacheBlocks = 0};
   if (report.context > contextLength)
     return failure(
         fmt::format("--context {} is beyond the model's {} positions", report.context, contextLength));
@@ -161,8 +161,9 @@ void printWeights(const Report &report) {
 /// What each rank needs, and what of the given memory is left for its cache.
 void printRanks(const Report &report) {
   bool isKnown = report.memoryStatus.empty();
-  fmt::print("Memory of each rank{}\n",
-             isKnown ? ", and the cache tokens that fit beside it in " + formatBytes(double(report.memory.available)) : "");
+  fmt::print("Memory of each rank{}\n", isKnown ? ", and the cache tokens that fit beside it in " +
+                                                      formatBytes(double(report.memory.available))
+                                                : "");
   TextTable table({">rank", ">weights", ">code", ">arena", ">step table", ">together", ">cache per token", ">tokens"});
   for (uint32_t i = 0; i < report.ranks.size(); ++i) {
     const MemoryNeed &need = report.ranks[i];
@@ -251,28 +252,31 @@ json::object toJson(const WeightDescription &weight) {
 }
 
 json::object memoryJson(const Report &report) {
-  json::object memory{
-      {"weights", report.memory.weights},      {"code", report.memory.code},
-      {"arena", report.memory.arena},          {"step_table", report.memory.stepTable},
-      {"total_without_cache", report.memory.total()},
-      {"cache_bytes_per_block", report.bytesPerBlock},
-      {"block_tokens", kBlockTokens}};
+  json::object memory{{"weights", report.memory.weights},
+                      {"code", report.memory.code},
+                      {"arena", report.memory.arena},
+                      {"step_table", report.memory.stepTable},
+                      {"total_without_cache", report.memory.total()},
+                      {"cache_bytes_per_block", report.bytesPerBlock},
+                      {"block_tokens", kBlockTokens}};
   bool isKnown = report.memoryStatus.empty();
   memory["available"] = isKnown ? json::value(report.memory.available) : json::value(nullptr);
-  memory["cache_blocks"] = isKnown && report.cacheBlocks ? json::value(*report.cacheBlocks) : json::value(nullptr);
+  memory["cache_blocks"] =
+      isKnown && report.cacheBlocks ? json::value(*report.cacheBlocks) : json::value(nullptr);
   memory["cache_tokens"] =
       isKnown && report.cacheBlocks ? json::value(*report.cacheBlocks * kBlockTokens) : json::value(nullptr);
   json::array ranks;
   for (uint32_t i = 0; i < report.ranks.size(); ++i) {
     const MemoryNeed &need = report.ranks[i];
     const artifact::Rank &rank = *report.artifact.plan().ranks()->Get(i);
-    ranks.push_back({{"weights", need.weights},
-                     {"code", need.code},
-                     {"arena", need.arena},
-                     {"step_table", need.stepTable},
-                     {"total_without_cache", need.total()},
-                     {"cache_bytes_per_token", blockBytes(rank) / kBlockTokens},
-                     {"tokens_beside", isKnown ? json::value(tokensBeside(rank, need)) : json::value(nullptr)}});
+    ranks.push_back(
+        {{"weights", need.weights},
+         {"code", need.code},
+         {"arena", need.arena},
+         {"step_table", need.stepTable},
+         {"total_without_cache", need.total()},
+         {"cache_bytes_per_token", blockBytes(rank) / kBlockTokens},
+         {"tokens_beside", isKnown ? json::value(tokensBeside(rank, need)) : json::value(nullptr)}});
   }
   memory["ranks"] = std::move(ranks);
   return memory;

@@ -30,10 +30,10 @@ struct EngineOptions {
   uint64_t cacheBytes = 0;       // memory for the paged cache; 0 = maxSequences of the largest decode entry at full
                                  // context, but at most a quarter of the free memory
   bool verifyWeights = true;     // hash every weight file while loading
-  bool readLogits = false;       // CUDA: copy the logits to the host after each step; without it outputs().logits is
-                                 // empty there. On the CPU they lie where they are computed: always there, free
-  bool useGraphs = true;         // CUDA: decode entries run as one graph each. false = launch every kernel of every
-                                 // entry by itself and wait for it, so that an error names the kernel
+  bool readLogits = false; // CUDA: copy the logits to the host after each step; without it outputs().logits
+                           // is empty there. On the CPU they lie where they are computed: always there, free
+  bool useGraphs = true; // CUDA: decode entries run as one graph each. false = launch every kernel of every
+                         // entry by itself and wait for it, so that an error names the kernel
   bool poison = false;           // for tests: fill scratch memory and outputs with NaN bytes before each step
   /// Called now and then by the loading thread while files are read: bytes so far, bytes to read.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
@@ -100,7 +100,8 @@ struct KernelTime {
   double flops = 0;
 };
 
-/// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing them took.
+/// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing
+/// them took.
 struct LoadReport {
   uint64_t weightBytes = 0; // 0 where they were only mapped
   double weightSeconds = 0;
@@ -120,8 +121,8 @@ public:
   virtual StepInputs &inputs() = 0;
 
   /// Checks the inputs' counts and indices, picks the smallest entry that fits and runs it.
-  /// Errors name the field, the value and the limit; the cache is then unchanged. After a device's fault, which the
-  /// error says, the engine is of no use any more: every later step gives the same error.
+  /// Errors name the field, the value and the limit; the cache is then unchanged. After a device's fault,
+  /// which the error says, the engine is of no use any more: every later step gives the same error.
   virtual Status step() = 0;
   virtual const StepOutputs &outputs() const = 0;
 

@@ -14,9 +14,10 @@ Expected<double> measureCopyBandwidth(const Device &device) {
   TRY_ASSIGN(uint64_t available, device.availableMemory());
   uint64_t bytes = std::min(kMostBytes, available / 4);
   if (bytes < kLeastBytes)
-    return failure(fmt::format("{} of free device memory is too little to measure the copy bandwidth: ask for a smaller "
-                               "cache",
-                               formatBytes(double(available))));
+    return failure(
+        fmt::format("{} of free device memory is too little to measure the copy bandwidth: ask for a smaller "
+                    "cache",
+                    formatBytes(double(available))));
   TRY_ASSIGN(DeviceBuffer from, DeviceBuffer::allocate(device, bytes, "bandwidth measurement"));
   TRY_ASSIGN(DeviceBuffer to, DeviceBuffer::allocate(device, bytes, "bandwidth measurement"));
   TRY_ASSIGN(Stream stream, device.createStream());

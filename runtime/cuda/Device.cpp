@@ -17,7 +17,8 @@ Expected<Device> Device::open() {
   int count = 0;
   TRY(driver.cuDeviceGetCount(&count));
   if (count == 0)
-    return failure("CUDA shows no GPU: check CUDA_VISIBLE_DEVICES and nvidia-smi, or compile with --target cpu");
+    return failure(
+        "CUDA shows no GPU: check CUDA_VISIBLE_DEVICES and nvidia-smi, or compile with --target cpu");
   TRY(driver.cuDeviceGet(&opened.device, 0));
   TRY(opened.readProperties());
   TRY(driver.cuDevicePrimaryCtxRetain(&opened.context, opened.device));
@@ -100,8 +101,9 @@ Expected<PinnedBuffer> PinnedBuffer::allocate(const Device &device, uint64_t byt
     return buffer;
   void *address = nullptr;
   if (auto status = device.driver().cuMemHostAlloc(&address, bytes, 0); !status)
-    return failure(fmt::format("cannot get {} of pinned host memory for the {}", formatBytes(double(bytes)), what),
-                   status.error());
+    return failure(
+        fmt::format("cannot get {} of pinned host memory for the {}", formatBytes(double(bytes)), what),
+        status.error());
   buffer.memory = Owned<void *>(address, device.driver().cuMemFreeHost);
   buffer.bytes = bytes;
   std::memset(address, 0, bytes);

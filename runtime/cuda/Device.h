@@ -1,5 +1,6 @@
-// One GPU and its primary context; owners of memory, streams and events on it. Thread rule: any thread may use a device after
-// makeCurrent(); owners must be destroyed while it is current, by a thread that nobody races.
+// One GPU and its primary context; owners of memory, streams and events on it. Thread rule: any thread may
+// use a device after makeCurrent(); owners must be destroyed while it is current, by a thread that nobody
+// races.
 #pragma once
 
 #include "runtime/cuda/Driver.h"
@@ -11,8 +12,8 @@
 
 namespace kimi::runtime::cuda {
 
-/// A handle that the driver takes back when it is destroyed. Failures of giving back are ignored: after a device's fault
-/// everything fails.
+/// A handle that the driver takes back when it is destroyed. Failures of giving back are ignored: after a
+/// device's fault everything fails.
 template <typename Handle> class Owned {
 public:
   using Release = EntryPoint<CUresult(Handle)>;

@@ -48,9 +48,9 @@ Status Driver::checkVersion() {
   if (result != CUDA_SUCCESS)
     return std::unexpected(describeResult(*this, "cuDriverGetVersion", result));
   if (supportedVersion < kOldestVersion)
-    return failure(fmt::format("the driver supports CUDA {}.{}, but {}.{} is needed: {}", supportedVersion / 1000,
-                               supportedVersion % 1000 / 10, kOldestVersion / 1000, kOldestVersion % 1000 / 10,
-                               kAdvice));
+    return failure(fmt::format("the driver supports CUDA {}.{}, but {}.{} is needed: {}",
+                               supportedVersion / 1000, supportedVersion % 1000 / 10, kOldestVersion / 1000,
+                               kOldestVersion % 1000 / 10, kAdvice));
   return {};
 }
 
@@ -68,8 +68,9 @@ Expected<const Driver *> Driver::open() {
   }
   TRY(driver->checkVersion());
   if (auto status = driver->cuInit(0); !status)
-    return failure(status.error().message + ": no GPU can be used here: run where nvidia-smi lists one, or compile "
-                                            "with --target cpu");
+    return failure(status.error().message +
+                   ": no GPU can be used here: run where nvidia-smi lists one, or compile "
+                   "with --target cpu");
   return driver.get();
 }
 

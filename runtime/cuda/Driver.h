@@ -1,6 +1,6 @@
-// The CUDA driver, found when the program runs: libcuda.so.1, or the file that KIMI_CUDA_DRIVER names (for tests). Every
-// entry point used stands here, under cuda.h's name. Thread rule: constant once opened; entry points are as thread-safe as
-// CUDA's.
+// The CUDA driver, found when the program runs: libcuda.so.1, or the file that KIMI_CUDA_DRIVER names (for
+// tests). Every entry point used stands here, under cuda.h's name. Thread rule: constant once opened; entry
+// points are as thread-safe as CUDA's.
 #pragma once
 
 #include "runtime/base/Status.h"
@@ -95,8 +95,8 @@ private:
 
 class Driver {
 public:
-  /// Opens the driver and initialises CUDA. The same object for every caller, and never unloaded: CUDA has threads of
-  /// its own. Errors: no libcuda, older than R580 (CUDA 13.0), no GPU; each says what to install.
+  /// Opens the driver and initialises CUDA. The same object for every caller, and never unloaded: CUDA has
+  /// threads of its own. Errors: no libcuda, older than R580 (CUDA 13.0), no GPU; each says what to install.
   static Expected<const Driver *> open();
 
   /// Of CUDA, as 13000 for 13.0.

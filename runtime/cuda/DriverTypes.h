@@ -1,5 +1,6 @@
-// The few types of the CUDA driver's C interface that this runtime uses, as CUDA 13's cuda.h has them. Declared here, so that
-// one build runs everywhere: nothing includes CUDA's headers, nothing links libcuda. Names are those of cuda.h.
+// The few types of the CUDA driver's C interface that this runtime uses, as CUDA 13's cuda.h has them.
+// Declared here, so that one build runs everywhere: nothing includes CUDA's headers, nothing links libcuda.
+// Names are those of cuda.h.
 #pragma once
 
 #include <cstddef>
@@ -127,6 +128,7 @@ enum CUtensorMapFloatOOBfill : int { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 }; //
 
 // As cuda.h lays them out on 64-bit machines.
 static_assert(sizeof(CUlaunchAttribute) == 72 && sizeof(CUlaunchConfig) == 56);
-static_assert(sizeof(CUDA_KERNEL_NODE_PARAMS) == 72 && sizeof(CUgraphEdgeData) == 8 && sizeof(CUtensorMap) == 128);
+static_assert(sizeof(CUDA_KERNEL_NODE_PARAMS) == 72 && sizeof(CUgraphEdgeData) == 8 &&
+              sizeof(CUtensorMap) == 128);
 
 } // namespace kimi::runtime::cuda

@@ -25,14 +25,15 @@ struct KernelLaunch {
   void **parameters = nullptr;
 };
 
-/// Starts one launch behind whatever is on the stream. `overlaps`: it may start before its predecessor on the stream has
-/// ended, where the kernel is programmatic. The parameters' values are copied before this returns.
+/// Starts one launch behind whatever is on the stream. `overlaps`: it may start before its predecessor on the
+/// stream has ended, where the kernel is programmatic. The parameters' values are copied before this returns.
 Status startLaunch(const Device &device, CUstream stream, const KernelLaunch &launch, bool overlaps);
 
 /// A chain of launches that the driver starts as one.
 class Graph {
 public:
-  /// Each launch waits for the one before; programmatic ones do so themselves. The graph keeps copies of the parameters.
+  /// Each launch waits for the one before; programmatic ones do so themselves. The graph keeps copies of the
+  /// parameters.
   static Expected<Graph> build(const Device &device, std::span<const KernelLaunch> launches);
 
   Graph() = default;

@@ -6,10 +6,13 @@
 
 namespace kimi::runtime::cuda {
 
-Expected<Module> Module::load(const Device &device, std::span<const std::byte> image, const std::string &name) {
+Expected<Module> Module::load(const Device &device, std::span<const std::byte> image,
+                              const std::string &name) {
   // The driver takes no length: at least what it reads first must be there and be an ELF object.
-  if (image.size() < sizeof(Elf64_Ehdr) || std::string_view(reinterpret_cast<const char *>(image.data()), SELFMAG) != ELFMAG)
-    return failure(fmt::format("{}: {} bytes that are not a cubin: compile the model again", name, image.size()));
+  if (image.size() < sizeof(Elf64_Ehdr) ||
+      std::string_view(reinterpret_cast<const char *>(image.data()), SELFMAG) != ELFMAG)
+    return failure(
+        fmt::format("{}: {} bytes that are not a cubin: compile the model again", name, image.size()));
   CUmodule created = nullptr;
   if (auto status = device.driver().cuModuleLoadData(&created, image.data()); !status)
     return failure(fmt::format("{}: {} does not take it: compile the model again for this GPU", name,
@@ -26,17 +29,20 @@ static Status checkLimits(const Device &device, const char *symbol, const Kernel
   const DeviceProperties &limits = device.properties();
   uint32_t maxThreads = std::min(limits.maxThreads, resources.maxThreads);
   if (kernel.threads > maxThreads)
-    return failure(fmt::format("kernel {}: wants {} threads per block, but runs with at most {} on {}: compile it with "
-                               "fewer (kimic --impl)",
-                               symbol, kernel.threads, maxThreads, limits.name));
+    return failure(
+        fmt::format("kernel {}: wants {} threads per block, but runs with at most {} on {}: compile it with "
+                    "fewer (kimic --impl)",
+                    symbol, kernel.threads, maxThreads, limits.name));
   uint64_t sharedBytes = uint64_t(kernel.sharedBytes) + resources.staticSharedBytes;
   if (sharedBytes > limits.maxSharedBytes)
-    return failure(fmt::format("kernel {}: wants {} bytes of shared memory per block, but {} has {}: compile it for this "
-                               "GPU or choose another implementation (kimic --impl)",
-                               symbol, sharedBytes, limits.name, limits.maxSharedBytes));
+    return failure(fmt::format(
+        "kernel {}: wants {} bytes of shared memory per block, but {} has {}: compile it for this "
+        "GPU or choose another implementation (kimic --impl)",
+        symbol, sharedBytes, limits.name, limits.maxSharedBytes));
   if (kernel.cluster > 1 && !limits.hasClusters)
-    return failure(fmt::format("kernel {}: wants clusters of {} blocks, but {} has no clusters: compile it for this GPU",
-                               symbol, kernel.cluster, limits.name));
+    return failure(
+        fmt::format("kernel {}: wants clusters of {} blocks, but {} has no clusters: compile it for this GPU",
+                    symbol, kernel.cluster, limits.name));
   return {};
 }
 
@@ -58,8 +64,10 @@ Expected<KernelResources> Module::find(const Device &device, const char *symbol,
   TRY(read(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, resources.staticSharedBytes));
   TRY(read(CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES, resources.localBytes));
   TRY(checkLimits(device, symbol, kernel, resources));
-  if (auto status = driver.cuFuncSetAttribute(kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                              int(kernel.sharedBytes));
+  if (kernel.sharedBytes == 0)
+    return resources;
+  if (auto status = driver.cuFuncSetAttribute(
+          kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, int(kernel.sharedBytes));
       !status)
     return failure(fmt::format("kernel {}", symbol), status.error());
   return resources;

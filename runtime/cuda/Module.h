@@ -17,10 +17,12 @@ struct KernelResources {
 class Module {
 public:
   /// `name` is for messages. `image` is verified. Errors: not a cubin, code for another architecture.
-  static Expected<Module> load(const Device &device, std::span<const std::byte> image, const std::string &name);
+  static Expected<Module> load(const Device &device, std::span<const std::byte> image,
+                               const std::string &name);
 
-  /// Finds a kernel and lets it have its shared memory. `kernel` comes with everything but its function. Errors: the cubin
-  /// does not define it; more threads or shared memory than the device or the kernel allows; clusters where there are none.
+  /// Finds a kernel and lets it have its shared memory. `kernel` comes with everything but its function.
+  /// Errors: the cubin does not define it; more threads or shared memory than the device or the kernel
+  /// allows; clusters where there are none.
   Expected<KernelResources> find(const Device &device, const char *symbol, KernelHandle &kernel) const;
 
 private:

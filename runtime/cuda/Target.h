@@ -5,8 +5,8 @@
 
 namespace kimi::runtime::cuda {
 
-/// Errors: not a CUDA target; code for another architecture than this GPU's. sm_80 code runs on 8.0 and later 8.x; sm_90a
-/// code on 9.0 only.
+/// Errors: not a CUDA target; code for another architecture than this GPU's. sm_80 code runs on 8.0 and
+/// later 8.x; sm_90a code on 9.0 only.
 Status checkTarget(std::string_view target, const DeviceProperties &device);
 
 } // namespace kimi::runtime::cuda

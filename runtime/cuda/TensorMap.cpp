@@ -30,10 +30,10 @@ Expected<CUtensorMap> encodeTensorMap(const Device &device, const TensorMapDescr
   static_assert(int(artifact::Swizzle::bytes_128) == CU_TENSOR_MAP_SWIZZLE_128B);
   CUtensorMap map{};
   TRY(device.driver().cuTensorMapEncodeTiled(
-      &map, mapType(description.type), uint32_t(description.shape.size()), reinterpret_cast<void *>(description.address),
-      description.shape.data(), description.strides.data(), description.box.data(), kDense,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, CUtensorMapSwizzle(description.swizzle), CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
+      &map, mapType(description.type), uint32_t(description.shape.size()),
+      reinterpret_cast<void *>(description.address), description.shape.data(), description.strides.data(),
+      description.box.data(), kDense, CU_TENSOR_MAP_INTERLEAVE_NONE, CUtensorMapSwizzle(description.swizzle),
+      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;
 }
 

@@ -123,7 +123,8 @@ private:
       if (size_t(count) < slot.size())
         return failure(fmt::format("{}: ends after {} bytes, but the plan records {}", file.path.string(),
                                    offset + uint64_t(count), file.bytes));
-      TRY(device->driver().cuMemcpyHtoDAsync(file.destination + offset, slot.data(), slot.size(), stream.get()));
+      TRY(device->driver().cuMemcpyHtoDAsync(file.destination + offset, slot.data(), slot.size(),
+                                             stream.get()));
       TRY(device->driver().cuEventRecord(copied[nextSlot].get(), stream.get()));
       if (!file.hash.empty())
         hasher.update(slot); // while it is copied
@@ -132,8 +133,8 @@ private:
       work.doneBytes.fetch_add(slot.size(), std::memory_order_relaxed);
     }
     if (!file.hash.empty() && !work.stop && hasher.hex() != file.hash)
-      return failure(fmt::format("{}: hash {} does not match the recorded {}: the file is damaged", file.path.string(),
-                                 hasher.hex(), file.hash));
+      return failure(fmt::format("{}: hash {} does not match the recorded {}: the file is damaged",
+                                 file.path.string(), hasher.hex(), file.hash));
     return {};
   }
 

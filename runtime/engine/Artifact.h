@@ -1,6 +1,6 @@
 // An artifact directory, opened and verified: after open() succeeds, everything the plan says may be relied
-// on; what its weights hold, once verifyWeights() or whoever reads them has hashed them. Owner of the plan's memory and of the mapped files. Thread rule: constant after open(); any thread may
-// read.
+// on; what its weights hold, once verifyWeights() or whoever reads them has hashed them. Owner of the plan's
+// memory and of the mapped files. Thread rule: constant after open(); any thread may read.
 #pragma once
 
 #include "runtime/base/MappedFile.h"

@@ -104,11 +104,11 @@ Status checkMemory(const Plan &plan, const Rank &rank, const MemoryNeed &need) {
   uint64_t others = need.total() - need.weights;
   uint64_t left = need.available - std::min(need.available, others);
   return failure(fmt::format(
-      "too little memory: weights {}, code {}, arena {} and step table {} are needed, {} is available; about {} of the "
-      "{} layers would fit: use a machine with more, or compile a part (kimic --layers)",
+      "too little memory: weights {}, code {}, arena {} and step table {} are needed, {} is available; "
+      "about {} of the {} layers would fit: use a machine with more, or compile a part (kimic --layers)",
       formatBytes(double(need.weights)), formatBytes(double(need.code)), formatBytes(double(need.arena)),
-      formatBytes(double(need.stepTable)), formatBytes(double(need.available)), layersThatFit(plan, rank, left),
-      plan.model()->layers()));
+      formatBytes(double(need.stepTable)), formatBytes(double(need.available)),
+      layersThatFit(plan, rank, left), plan.model()->layers()));
 }
 
 Expected<int64_t> chooseCacheBlocks(const Rank &rank, uint64_t cacheBytes, const MemoryNeed &need) {

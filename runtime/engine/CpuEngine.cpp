@@ -39,7 +39,8 @@ Status CpuEngine::readWeights(const EngineOptions &options) {
   if (!options.verifyWeights)
     return {};
   TRY(artifact.verifyWeights(pool.numThreads(), options.progress));
-  report = {.weightBytes = describeMemory(artifact.plan(), rank(), 0).weights, .weightSeconds = secondsSince(start)};
+  report = {.weightBytes = describeMemory(artifact.plan(), rank(), 0).weights,
+            .weightSeconds = secondsSince(start)};
   return {};
 }
 

@@ -1,4 +1,5 @@
-// The engine of CPU targets: compiled kernels on a thread pool, weights used where they are mapped, one arena.
+// The engine of CPU targets: compiled kernels on a thread pool, weights used where they are mapped, one
+// arena.
 #pragma once
 
 #include "runtime/cpu/Code.h"

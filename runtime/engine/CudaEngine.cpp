@@ -25,11 +25,13 @@ CudaEngine::CudaEngine(Artifact opened, const EngineOptions &options, cuda::Devi
 }
 
 CudaEngine::~CudaEngine() {
-  // Whichever thread destroys: what follows is given back to this device.
-  static_cast<void>(device.makeCurrent());
+  // Whichever thread destroys: what follows is given back to this device, once nothing runs on it.
+  if (device.makeCurrent() && stream.get())
+    static_cast<void>(device.driver().cuStreamSynchronize.raw(stream.get()));
 }
 
-Expected<std::unique_ptr<Engine>> CudaEngine::load(Artifact artifact, const EngineOptions &options, int numThreads) {
+Expected<std::unique_ptr<Engine>> CudaEngine::load(Artifact artifact, const EngineOptions &options,
+                                                   int numThreads) {
   TRY_ASSIGN(cuda::Device device, cuda::Device::open());
   TRY(cuda::checkTarget(artifact.rank().target()->string_view(), device.properties()));
   std::unique_ptr<CudaEngine> engine(new CudaEngine(std::move(artifact), options, std::move(device)));
@@ -49,9 +51,10 @@ Status CudaEngine::checkAlignment() const {
   for (uint32_t i = 0; i < sizeOf(rank().weights()); ++i)
     for (uint32_t j = 0; j < sizeOf(rank().weights()->Get(i)->slices()); ++j)
       if (uint64_t offset = rank().weights()->Get(i)->slices()->Get(j)->offset(); offset % 64 != 0)
-        return failure(fmt::format("weight {}: lies at offset {} of the checkpoint's own file, but CUDA kernels need a "
-                                   "multiple of 64: compile it with --weights=packed",
-                                   rank().weights()->Get(i)->name()->string_view(), offset));
+        return failure(
+            fmt::format("weight {}: lies at offset {} of the checkpoint's own file, but CUDA kernels need a "
+                        "multiple of 64: compile it with --weights=packed",
+                        rank().weights()->Get(i)->name()->string_view(), offset));
   return {};
 }
 
@@ -61,8 +64,8 @@ Status CudaEngine::loadCode() {
   TRY(checkMemory(artifact.plan(), rank(), describeMemory(artifact.plan(), rank(), available)));
   for (uint32_t i = 0; i < sizeOf(rank().code()); ++i) {
     uint32_t file = rank().code()->Get(i);
-    TRY_ASSIGN(cuda::Module module,
-               cuda::Module::load(device, artifact.file(file), artifact.plan().files()->Get(file)->path()->str()));
+    TRY_ASSIGN(cuda::Module module, cuda::Module::load(device, artifact.file(file),
+                                                       artifact.plan().files()->Get(file)->path()->str()));
     modules.push_back(std::move(module));
   }
   return {};
@@ -76,18 +79,21 @@ Status CudaEngine::findKernels() {
                               .sharedBytes = planned.shared_bytes(),
                               .cluster = planned.cluster(),
                               .programmatic = planned.programmatic()};
-    TRY_ASSIGN(cuda::KernelResources resources, modules[planned.code()].find(device, planned.name()->c_str(), kernel));
+    TRY_ASSIGN(cuda::KernelResources resources,
+               modules[planned.code()].find(device, planned.name()->c_str(), kernel));
     localBytesPerThread = std::max<uint64_t>(localBytesPerThread, resources.localBytes);
     kernels.push_back(kernel);
   }
   return {};
 }
 
-/// Again, now that the code is there and tells what its kernels spill: room for every thread that can be resident.
+/// Again, now that the code is there and tells what its kernels spill: room for every thread that can be
+/// resident.
 Status CudaEngine::planDeviceMemory() {
   TRY_ASSIGN(uint64_t available, device.availableMemory());
   MemoryNeed need = describeMemory(artifact.plan(), rank(), available);
-  need.code = localBytesPerThread * device.properties().numProcessors * device.properties().threadsPerProcessor;
+  need.code =
+      localBytesPerThread * device.properties().numProcessors * device.properties().threadsPerProcessor;
   return planMemory(need, options.cacheBytes);
 }
 
@@ -105,8 +111,9 @@ Status CudaEngine::allocate() {
   TRY_ASSIGN(deviceOutputs, cuda::DeviceBuffer::allocate(device, layout.outputBytes(), "step outputs"));
   TRY_ASSIGN(stream, device.createStream());
   for (uint32_t i = 0; i < sizeOf(rank().caches()); ++i) {
-    TRY_ASSIGN(cuda::DeviceBuffer cache, cuda::DeviceBuffer::allocate(
-                                             device, cacheBytes(i), "cache " + rank().caches()->Get(i)->name()->str()));
+    TRY_ASSIGN(cuda::DeviceBuffer cache,
+               cuda::DeviceBuffer::allocate(device, cacheBytes(i),
+                                            "cache " + rank().caches()->Get(i)->name()->str()));
     // A kernel may load what no token has written yet, and multiply it by 0.
     TRY(device.driver().cuMemsetD8Async(cache.address(), 0, cache.size(), stream.get()));
     caches.push_back(std::move(cache));
@@ -114,7 +121,8 @@ Status CudaEngine::allocate() {
   uint64_t outputBytes = options.readLogits ? layout.outputBytes() : layout.outputBytesWithoutLogits();
   TRY_ASSIGN(hostInputs, cuda::PinnedBuffer::allocate(device, layout.inputBytes(), "step inputs"));
   TRY_ASSIGN(hostOutputs, cuda::PinnedBuffer::allocate(device, outputBytes, "step outputs"));
-  table = StepTable(bufferCapacity, modelInfo.vocabulary, hostInputs.data(), hostOutputs.data(), options.readLogits);
+  table = StepTable(bufferCapacity, modelInfo.vocabulary, hostInputs.data(), hostOutputs.data(),
+                    options.readLogits);
   dimsAddress = deviceInputs.address() + StepLayout::kDimsOffset;
   return {};
 }
@@ -160,8 +168,8 @@ Status CudaEngine::preparePrograms() {
   TRY_ASSIGN(profiler, CudaProfiler::create(device));
   resolvePrograms(addresses());
   for (const Program &program : programs) {
-    TRY_ASSIGN(CudaProgram prepared, CudaProgram::create(device, rank(), program, kernels, capacityOf(program.entry()),
-                                                         dimsAddress));
+    TRY_ASSIGN(CudaProgram prepared, CudaProgram::create(device, rank(), program, kernels,
+                                                         capacityOf(program.entry()), dimsAddress));
     if (options.useGraphs && program.entry().kind() == EntryKind::decode)
       TRY(prepared.buildGraph(device, stream.get()));
     cudaPrograms.push_back(std::move(prepared));
@@ -200,8 +208,8 @@ Status CudaEngine::runStep(size_t index) {
 
 Status CudaEngine::upload() {
   for (const ByteRange &range : table.layout().usedInputs(table.inputs()).ranges())
-    TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset, hostInputs.data() + range.offset,
-                                          range.bytes, stream.get()));
+    TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset,
+                                          hostInputs.data() + range.offset, range.bytes, stream.get()));
   return {};
 }
 
@@ -215,8 +223,10 @@ Status CudaEngine::poisonMemory() {
 Status CudaEngine::start(size_t index) {
   const CudaProgram &program = cudaPrograms[index];
   if (profiling) {
-    if (auto status = profiler.run(device, stream.get(), program, hasRun[index], table.dims(), profileTimes); !status)
-      return failure(fmt::format("entry {}, profiled", program.entryName()), Error{status.error().message + kFindKernel});
+    if (auto status = profiler.run(device, stream.get(), program, hasRun[index], table.dims(), profileTimes);
+        !status)
+      return failure(fmt::format("entry {}, profiled", program.entryName()),
+                     Error{status.error().message + kFindKernel});
     return {};
   }
   if (program.hasGraph()) {
@@ -235,13 +245,15 @@ Status CudaEngine::startLaunches(const CudaProgram &program) {
     if (launch.blocks == 0)
       continue;
     // The first follows a copy, not a kernel.
-    Status status = cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
+    Status status =
+        cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
     if (status && !options.useGraphs)
       status = device.driver().cuStreamSynchronize(stream.get());
     if (!status && !options.useGraphs)
       return failure(program.describe(number), status.error());
     if (!status)
-      return failure(program.describe(number) + " or one before", Error{status.error().message + kFindKernel});
+      return failure(program.describe(number) + " or one before",
+                     Error{status.error().message + kFindKernel});
     isFirst = false;
   }
   return {};
@@ -250,8 +262,8 @@ Status CudaEngine::startLaunches(const CudaProgram &program) {
 Status CudaEngine::download() {
   ByteRanges used = table.layout().usedOutputs(table.inputs().numLogitRows, options.readLogits);
   for (const ByteRange &range : used.ranges())
-    TRY(device.driver().cuMemcpyDtoHAsync(hostOutputs.data() + range.offset, deviceOutputs.address() + range.offset,
-                                          range.bytes, stream.get()));
+    TRY(device.driver().cuMemcpyDtoHAsync(hostOutputs.data() + range.offset,
+                                          deviceOutputs.address() + range.offset, range.bytes, stream.get()));
   return {};
 }
 

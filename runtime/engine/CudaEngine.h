@@ -1,4 +1,5 @@
-// The engine of CUDA targets: weights streamed into device memory, kernels from cubins, one graph for each decode entry.
+// The engine of CUDA targets: weights streamed into device memory, kernels from cubins, one graph for each
+// decode entry.
 #pragma once
 
 #include "runtime/cuda/Module.h"
@@ -13,7 +14,8 @@ namespace kimi::runtime {
 
 class CudaEngine final : public PlanEngine {
 public:
-  static Expected<std::unique_ptr<Engine>> load(Artifact artifact, const EngineOptions &options, int numThreads);
+  static Expected<std::unique_ptr<Engine>> load(Artifact artifact, const EngineOptions &options,
+                                                int numThreads);
   ~CudaEngine() override;
 
 private:
@@ -42,12 +44,12 @@ private:
   // Destroyed from the bottom up: everything on the device goes before the device.
   EngineOptions options;
   cuda::Device device;
-  std::vector<cuda::Module> modules;        // as the rank's code files
-  std::vector<cuda::KernelHandle> kernels;  // as in the plan
-  uint64_t localBytesPerThread = 0;         // the most of any kernel
+  std::vector<cuda::Module> modules;       // as the rank's code files
+  std::vector<cuda::KernelHandle> kernels; // as in the plan
+  uint64_t localBytesPerThread = 0;        // the most of any kernel
   cuda::DeviceBuffer weights, arena, deviceInputs, deviceOutputs;
-  std::vector<uint64_t> fileOffsets;        // into weights, as the plan's files
-  std::vector<cuda::DeviceBuffer> caches;   // as in the plan
+  std::vector<uint64_t> fileOffsets;      // into weights, as the plan's files
+  std::vector<cuda::DeviceBuffer> caches; // as in the plan
   cuda::PinnedBuffer hostInputs, hostOutputs;
   cuda::CUdeviceptr dimsAddress = 0;
   cuda::Stream stream;

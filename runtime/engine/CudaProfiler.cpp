@@ -16,8 +16,8 @@ Expected<CudaProfiler> CudaProfiler::create(const Device &device) {
   return profiler;
 }
 
-Status CudaProfiler::queue(const Device &device, CUstream stream, const CudaProgram &program, const Dims &dims,
-                           size_t &next) {
+Status CudaProfiler::queue(const Device &device, CUstream stream, const CudaProgram &program,
+                           const Dims &dims, size_t &next) {
   numQueued = 0;
   TRY(device.driver().cuEventRecord(events[0].get(), stream));
   for (; next < program.numLaunches() && numQueued < kBatch; ++next) {
@@ -45,7 +45,8 @@ Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaP
   std::atomic_ref(*reinterpret_cast<uint32_t *>(gate.data())).store(ticket, std::memory_order_release);
   TRY(status);
   if (auto drained = driver.cuStreamSynchronize(stream); !drained)
-    return failure(program.describe(first) + " or one of the next " + std::to_string(kBatch), drained.error());
+    return failure(program.describe(first) + " or one of the next " + std::to_string(kBatch),
+                   drained.error());
   for (size_t i = 0; i < numQueued; ++i) {
     float milliseconds = 0;
     TRY(driver.cuEventElapsedTime(&milliseconds, events[i].get(), events[i + 1].get()));

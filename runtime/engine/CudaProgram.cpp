@@ -14,9 +14,9 @@ static int64_t numBlocks(int64_t tasks, const cuda::KernelHandle &kernel) {
   return (tasks + kernel.cluster - 1) / kernel.cluster * kernel.cluster;
 }
 
-Expected<CudaProgram> CudaProgram::create(const cuda::Device &device, const Rank &rank, const Program &program,
-                                          std::span<const cuda::KernelHandle> kernels, const Dims &capacity,
-                                          const cuda::CUdeviceptr &dims) {
+Expected<CudaProgram> CudaProgram::create(const cuda::Device &device, const Rank &rank,
+                                          const Program &program, std::span<const cuda::KernelHandle> kernels,
+                                          const Dims &capacity, const cuda::CUdeviceptr &dims) {
   CudaProgram created(rank, program);
   size_t numMaps = 0;
   for (const LaunchRecord &record : program.launches())
@@ -28,15 +28,17 @@ Expected<CudaProgram> CudaProgram::create(const cuda::Device &device, const Rank
   return created;
 }
 
-Status CudaProgram::addLaunch(const cuda::Device &device, size_t number, std::span<const cuda::KernelHandle> kernels,
-                              const Dims &capacity, const cuda::CUdeviceptr &dims) {
+Status CudaProgram::addLaunch(const cuda::Device &device, size_t number,
+                              std::span<const cuda::KernelHandle> kernels, const Dims &capacity,
+                              const cuda::CUdeviceptr &dims) {
   const LaunchRecord &record = program->launches()[number];
   const cuda::KernelHandle &kernel = kernels[record.kernel];
   int64_t blocks = numBlocks(program->numTasks(record, capacity), kernel);
   if (blocks > cuda::kMaxBlocks)
-    return failure(fmt::format("{} blocks at the entry's capacity, but a GPU runs at most {} in one launch: compile it with "
-                               "a smaller bucket",
-                               blocks, cuda::kMaxBlocks));
+    return failure(fmt::format(
+        "{} blocks at the entry's capacity, but a GPU runs at most {} in one launch: compile it with "
+        "a smaller bucket",
+        blocks, cuda::kMaxBlocks));
   launches.push_back({&kernel, uint32_t(blocks), parameters.size()});
   // The driver reads values through these pointers and changes none.
   parameters.push_back(const_cast<cuda::CUdeviceptr *>(&dims));
@@ -46,7 +48,8 @@ Status CudaProgram::addLaunch(const cuda::Device &device, size_t number, std::sp
   return addTensorMaps(device, record, capacity);
 }
 
-Status CudaProgram::addTensorMaps(const cuda::Device &device, const LaunchRecord &record, const Dims &capacity) {
+Status CudaProgram::addTensorMaps(const cuda::Device &device, const LaunchRecord &record,
+                                  const Dims &capacity) {
   const Kernel &kernel = *rank->kernels()->Get(record.kernel);
   for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i) {
     const TensorMap &planned = *kernel.tensor_maps()->Get(i);
@@ -78,7 +81,8 @@ Status CudaProgram::buildGraph(const cuda::Device &device, cuda::CUstream stream
       nodes.push_back({launch.kernel, launch.blocks, parameters.data() + launch.firstParameter});
   auto built = cuda::Graph::build(device, nodes);
   if (!built)
-    return failure(fmt::format("entry {}: its graph of {} kernels", entryName(), nodes.size()), built.error());
+    return failure(fmt::format("entry {}: its graph of {} kernels", entryName(), nodes.size()),
+                   built.error());
   graph = std::move(*built);
   return graph->upload(device, stream);
 }
@@ -87,7 +91,8 @@ cuda::KernelLaunch CudaProgram::launch(size_t number, const Dims &dims) const {
   const PreparedLaunch &prepared = launches[number];
   int64_t blocks = numBlocks(program->numTasks(program->launches()[number], dims), *prepared.kernel);
   // The driver does not write through the parameters.
-  return {prepared.kernel, uint32_t(blocks), const_cast<void **>(parameters.data() + prepared.firstParameter)};
+  return {prepared.kernel, uint32_t(blocks),
+          const_cast<void **>(parameters.data() + prepared.firstParameter)};
 }
 
 std::string CudaProgram::describe(size_t number) const {

@@ -10,17 +10,19 @@ namespace kimi::runtime {
 
 class CudaProgram {
 public:
-  /// `kernels` are those of the plan. `capacity` are the sizes of the entry's full step. `dims` holds the address of the
-  /// dims on the device. All but `capacity` and `device` outlive the program. Errors name entry, launch and kernel: a grid
-  /// too large for a GPU, a tensor map that the driver refuses.
-  static Expected<CudaProgram> create(const cuda::Device &device, const artifact::Rank &rank, const Program &program,
-                                      std::span<const cuda::KernelHandle> kernels, const Dims &capacity,
-                                      const cuda::CUdeviceptr &dims);
+  /// `kernels` are those of the plan. `capacity` are the sizes of the entry's full step. `dims` holds the
+  /// address of the dims on the device. All but `capacity` and `device` outlive the program. Errors name
+  /// entry, launch and kernel: a grid too large for a GPU, a tensor map that the driver refuses.
+  static Expected<CudaProgram> create(const cuda::Device &device, const artifact::Rank &rank,
+                                      const Program &program, std::span<const cuda::KernelHandle> kernels,
+                                      const Dims &capacity, const cuda::CUdeviceptr &dims);
 
   /// From now on start() may be used: a graph of the full step.
   Status buildGraph(const cuda::Device &device, cuda::CUstream stream);
   bool hasGraph() const { return graph.has_value(); }
-  Status start(const cuda::Device &device, cuda::CUstream stream) const { return graph->start(device, stream); }
+  Status start(const cuda::Device &device, cuda::CUstream stream) const {
+    return graph->start(device, stream);
+  }
 
   /// Launches with a grid for these sizes; 0 blocks = nothing to do.
   size_t numLaunches() const { return launches.size(); }

@@ -36,16 +36,20 @@ static Status checkMap(const std::string &name, const TensorMap &map) {
   for (uint32_t i = 0; i < sizeOf(map.strides()); ++i) {
     uint64_t stride = map.strides()->Get(i);
     if (stride % uint64_t(kMapAlignment) != 0)
-      return failure(fmt::format("{}'s stride is {}, expected a multiple of {}", name, stride, kMapAlignment));
-    TRY(checkRange(name + "'s stride", int64_t(std::min<uint64_t>(stride, INT64_MAX)), kMapAlignment, kMaxMapStride - 1));
+      return failure(
+          fmt::format("{}'s stride is {}, expected a multiple of {}", name, stride, kMapAlignment));
+    TRY(checkRange(name + "'s stride", int64_t(std::min<uint64_t>(stride, INT64_MAX)), kMapAlignment,
+                   kMaxMapStride - 1));
   }
   for (uint32_t elements : *map.box())
     TRY(checkRange(name + "'s box", elements, 1, kMaxBox));
   int64_t innerBytes = map.box()->Get(0) * elementBytes(map.type());
   if (innerBytes % kMapAlignment != 0)
-    return failure(fmt::format("{}'s box is {} bytes wide, expected a multiple of {}", name, innerBytes, kMapAlignment));
+    return failure(
+        fmt::format("{}'s box is {} bytes wide, expected a multiple of {}", name, innerBytes, kMapAlignment));
   if (int64_t span = swizzleSpan(map.swizzle()); span > 0 && innerBytes > span)
-    return failure(fmt::format("{}'s box is {} bytes wide, but its swizzle works in {}", name, innerBytes, span));
+    return failure(
+        fmt::format("{}'s box is {} bytes wide, but its swizzle works in {}", name, innerBytes, span));
   return {};
 }
 
@@ -70,7 +74,8 @@ struct CheckedLaunch {
   uint32_t layer;
   const Dims &dims;
 
-  /// Bytes from the argument's first on that are its own: up to the arena's end, of a slice, of a layer of a cache.
+  /// Bytes from the argument's first on that are its own: up to the arena's end, of a slice, of a layer of a
+  /// cache.
   uint64_t bytesBehind(const Argument &argument) const {
     uint32_t value = uint32_t(argument.value());
     Limits sizes = limitsOf(*entry.capacity());
@@ -96,12 +101,14 @@ struct CheckedLaunch {
     TRY(checkIndex(name + "'s argument", map.argument(), sizeOf(launch.arguments())));
     const Argument &argument = *launch.arguments()->Get(map.argument());
     if (argument.kind() == ArgumentKind::arena && argument.value() % kMapAlignment != 0)
-      return failure(fmt::format("{}: arena offset {} is not a multiple of {}", name, argument.value(), kMapAlignment));
+      return failure(
+          fmt::format("{}: arena offset {} is not a multiple of {}", name, argument.value(), kMapAlignment));
     __int128 spanned = 0;
     for (uint32_t i = 0; i < sizeOf(map.shape()); ++i) {
       int64_t extent = extentSize(*map.shape()->Get(i), dims);
       TRY(checkRange(name + "'s extent", extent, 1, kMaxMapExtent));
-      spanned += i == 0 ? __int128(extent) * elementBytes(map.type()) : __int128(extent - 1) * map.strides()->Get(i - 1);
+      spanned += i == 0 ? __int128(extent) * elementBytes(map.type())
+                        : __int128(extent - 1) * map.strides()->Get(i - 1);
     }
     uint64_t bytes = bytesBehind(argument);
     if (spanned > __int128(bytes))
@@ -113,15 +120,15 @@ struct CheckedLaunch {
 
 } // namespace
 
-Status checkCudaLaunch(const Plan &plan, const Rank &rank, const Entry &entry, const Launch &launch, uint32_t layer,
-                       const Dims &dims) {
+Status checkCudaLaunch(const Plan &plan, const Rank &rank, const Entry &entry, const Launch &launch,
+                       uint32_t layer, const Dims &dims) {
   const Kernel &kernel = *rank.kernels()->Get(launch.kernel());
   int64_t tasks = 1;
   for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
     tasks *= extentSize(*launch.grid()->Get(i), dims);
   if (tasks % kernel.cluster() != 0)
-    return failure(fmt::format("the grid has {} tasks at full capacity, which clusters of {} do not divide", tasks,
-                               kernel.cluster()));
+    return failure(fmt::format("the grid has {} tasks at full capacity, which clusters of {} do not divide",
+                               tasks, kernel.cluster()));
   CheckedLaunch checked{plan, rank, entry, launch, layer, dims};
   for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i)
     TRY(checked.checkMapOverArgument(fmt::format("tensor map {}", i), *kernel.tensor_maps()->Get(i)));

@@ -85,7 +85,8 @@ private:
   Status checkKernel(const Kernel &kernel) {
     TRY(checkCosts(kernel, kernel.bytes()));
     TRY(checkCosts(kernel, kernel.flops()));
-    TRY(checkIndex(fmt::format("kernel {}'s code", kernel.name()->string_view()), kernel.code(), sizeOf(rank.code())));
+    TRY(checkIndex(fmt::format("kernel {}'s code", kernel.name()->string_view()), kernel.code(),
+                   sizeOf(rank.code())));
     return isCuda ? checkCudaKernel(kernel) : Status();
   }
 

@@ -24,8 +24,9 @@ static ModelInfo describeModel(const Artifact &artifact) {
 }
 
 PlanEngine::PlanEngine(Artifact opened, const EngineOptions &options)
-    : artifact(std::move(opened)), modelInfo(describeModel(artifact)), stepLimits(callerLimits(artifact.rank())),
-      bufferCapacity(largestCapacity(artifact.rank())), poison(options.poison), profileTimes(artifact.rank()) {}
+    : artifact(std::move(opened)), modelInfo(describeModel(artifact)),
+      stepLimits(callerLimits(artifact.rank())), bufferCapacity(largestCapacity(artifact.rank())),
+      poison(options.poison), profileTimes(artifact.rank()) {}
 
 Status PlanEngine::planMemory(const MemoryNeed &need, uint64_t cacheBytes) {
   TRY(checkMemory(artifact.plan(), rank(), need));

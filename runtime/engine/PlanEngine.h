@@ -1,5 +1,5 @@
-// What the engines of all targets share: a plan resolved into programs, the step table, the choice of an entry. An engine for
-// a target adds memory and the way a program runs.
+// What the engines of all targets share: a plan resolved into programs, the step table, the choice of an
+// entry. An engine for a target adds memory and the way a program runs.
 #pragma once
 
 #include "runtime/engine/Artifact.h"
@@ -32,7 +32,8 @@ protected:
 
   uint64_t cacheBytes(uint32_t cache) const; // of all layers, once memory is planned
 
-  /// Builds `programs`. Files, caches and the rest of `addresses` are in place; cacheLayerBytes is filled here.
+  /// Builds `programs`. Files, caches and the rest of `addresses` are in place; cacheLayerBytes is filled
+  /// here.
   void resolvePrograms(Addresses addresses);
 
   /// Runs programs[index] on the step table's inputs; dims are in the table.

@@ -24,7 +24,8 @@ void forEachLaunch(const artifact::Rank &rank, const artifact::Entry &entry, Vis
   }
 }
 
-/// Where the entry's launch of that number stands, for messages: "launch 17 of 240 (block moe_layer, layer 3)".
+/// Where the entry's launch of that number stands, for messages: "launch 17 of 240 (block moe_layer, layer
+/// 3)".
 std::string describePlace(const artifact::Rank &rank, const artifact::Entry &entry, size_t number);
 
 /// Tasks of a launch: the product of its grid's extents. `extents` is a range of artifact::Extent.

@@ -11,7 +11,8 @@
 
 namespace kimi {
 
-Expected<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path &path, const EngineOptions &options) {
+Expected<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path &path,
+                                               const EngineOptions &options) {
   int numThreads = options.numThreads > 0 ? options.numThreads : runtime::usableThreads();
   TRY_ASSIGN(runtime::Artifact artifact,
              runtime::Artifact::open(path, {.numThreads = numThreads, .progress = options.progress}));

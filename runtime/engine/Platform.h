@@ -1,5 +1,5 @@
-// What kind of machine a target's code runs on. The one place where targets are told apart: everything that depends on a
-// target's kind is a member of its platform.
+// What kind of machine a target's code runs on. The one place where targets are told apart: everything that
+// depends on a target's kind is a member of its platform.
 #pragma once
 
 #include "runtime/engine/Artifact.h"
@@ -29,7 +29,8 @@ public:
   /// Bytes that weights, buffers and caches may take here. Error: no such machine.
   virtual Expected<uint64_t> availableMemory() const = 0;
 
-  /// Takes a second or two. `numThreads` are those of a CPU's engine. Errors: too little memory, no such machine.
+  /// Takes a second or two. `numThreads` are those of a CPU's engine. Errors: too little memory, no such
+  /// machine.
   virtual Expected<Ceilings> measureCeilings(int numThreads) const = 0;
 
   virtual Expected<std::unique_ptr<Engine>> load(Artifact artifact, const EngineOptions &options,

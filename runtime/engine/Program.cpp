@@ -6,7 +6,8 @@ namespace kimi::runtime {
 
 using namespace kimi::artifact;
 
-static std::byte *weightAddress(const Rank &rank, const Addresses &addresses, uint32_t index, uint32_t layer) {
+static std::byte *weightAddress(const Rank &rank, const Addresses &addresses, uint32_t index,
+                                uint32_t layer) {
   const Weight &weight = *rank.weights()->Get(index);
   const WeightSlice &slice = *weight.slices()->Get(layer - weight.first_layer());
   return addresses.files[slice.file()] + slice.offset();

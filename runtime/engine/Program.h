@@ -1,5 +1,5 @@
-// One entry, resolved at load into flat lists: blocks are expanded per layer, every argument is an address. How launches run
-// is the engine's business; a program is the same for every target.
+// One entry, resolved at load into flat lists: blocks are expanded per layer, every argument is an address.
+// How launches run is the engine's business; a program is the same for every target.
 #pragma once
 
 #include "runtime/engine/Artifact.h"
@@ -13,7 +13,7 @@ namespace kimi::runtime {
 
 /// Where things are in the memory that kernels see: the host's, or a device's, which the host never follows.
 struct Addresses {
-  std::byte *inputs = nullptr;   // by `layout`
+  std::byte *inputs = nullptr; // by `layout`
   std::byte *outputs = nullptr;
   StepLayout layout;
   std::byte *arena = nullptr;
@@ -41,7 +41,9 @@ public:
   bool fits(const Dims &dims) const;
 
   std::span<const LaunchRecord> launches() const { return records; }
-  void *const *arguments(const LaunchRecord &launch) const { return argumentList.data() + launch.firstArgument; }
+  void *const *arguments(const LaunchRecord &launch) const {
+    return argumentList.data() + launch.firstArgument;
+  }
   int64_t numTasks(const LaunchRecord &launch, const Dims &dims) const;
 
 private:

@@ -15,8 +15,7 @@ static constexpr StepInput kLargeInputs[] = {StepInput::block_tables,   StepInpu
                                              StepInput::bias_values,    StepInput::penalty_tokens,
                                              StepInput::penalty_counts, StepInput::token_mask};
 
-template <typename Kind, size_t N>
-static constexpr std::array<Kind, N> orderOf(std::span<const Kind> large) {
+template <typename Kind, size_t N> static constexpr std::array<Kind, N> orderOf(std::span<const Kind> large) {
   std::array<Kind, N> order{};
   size_t count = 0;
   for (size_t i = 0; i < N; ++i)
@@ -87,8 +86,8 @@ void ByteRanges::add(uint64_t offset, uint64_t bytes) {
 
 /// Offsets of all members one after another from `start` on; the end.
 template <typename Kind, size_t N>
-static uint64_t layOut(const std::array<Kind, N> &order, uint64_t start, const Limits &sizes, uint32_t vocabulary,
-                       std::array<uint64_t, N> &offsets) {
+static uint64_t layOut(const std::array<Kind, N> &order, uint64_t start, const Limits &sizes,
+                       uint32_t vocabulary, std::array<uint64_t, N> &offsets) {
   uint64_t end = start;
   for (Kind kind : order) {
     offsets[size_t(kind)] = end;

@@ -1,5 +1,5 @@
-// Where each step input and output lies in its buffer, and which bytes of it one step uses. The same on the host and on a
-// device, so that an upload is a copy of ranges.
+// Where each step input and output lies in its buffer, and which bytes of it one step uses. The same on the
+// host and on a device, so that an upload is a copy of ranges.
 #pragma once
 
 #include "runtime/engine/Dims.h"
@@ -21,8 +21,8 @@ struct ByteRange {
   uint64_t offset = 0, bytes = 0;
 };
 
-/// Ascending ranges of one buffer. Ranges with a small gap between them are one: a copy costs about as much as
-/// kMergedGap more bytes. Allocates nothing.
+/// Ascending ranges of one buffer. Ranges with a small gap between them are one: a copy costs about as much
+/// as kMergedGap more bytes. Allocates nothing.
 class ByteRanges {
 public:
   static constexpr uint64_t kMergedGap = uint64_t(64) << 10;
@@ -50,8 +50,8 @@ public:
   uint64_t outputBytes() const { return outputEnd; }
   uint64_t outputBytesWithoutLogits() const { return offset(artifact::StepOutput::logits); }
 
-  /// What a step reads: the dims, and of each input the prefix that the counts say. The token mask is used up to
-  /// the last row that has one.
+  /// What a step reads: the dims, and of each input the prefix that the counts say. The token mask is used up
+  /// to the last row that has one.
   ByteRanges usedInputs(const StepInputs &inputs) const;
   ByteRanges usedOutputs(int64_t numLogitRows, bool withLogits) const;
 

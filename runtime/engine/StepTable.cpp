@@ -12,8 +12,8 @@ uint64_t StepTable::bytesNeeded(const Limits &capacity, uint32_t vocabulary) {
   return layout.inputBytes() + layout.outputBytes();
 }
 
-StepTable::StepTable(const Limits &capacity, uint32_t vocabulary, std::byte *inputMemory, std::byte *outputMemory,
-                     bool withLogits)
+StepTable::StepTable(const Limits &capacity, uint32_t vocabulary, std::byte *inputMemory,
+                     std::byte *outputMemory, bool withLogits)
     : capacity(capacity), vocabulary(vocabulary), hasLogits(withLogits), stepLayout(capacity, vocabulary),
       inputStart(inputMemory), outputStart(outputMemory) {
   makeViews();

@@ -1,4 +1,5 @@
-// The step inputs and outputs in host memory, sized once for the largest step of any entry: what the caller fills and reads.
+// The step inputs and outputs in host memory, sized once for the largest step of any entry: what the caller
+// fills and reads.
 #pragma once
 
 #include "runtime/base/HostBuffer.h"

@@ -35,8 +35,8 @@ TEST_F(CudaDeviceTest, StreamsFilesOfAllSizes) {
   ASSERT_TRUE(device.has_value());
   std::vector<std::string> contents;
   uint64_t total = 0;
-  for (size_t bytes : {size_t(0), size_t(1), size_t(4096), (size_t(4) << 20) - 1, size_t(4) << 20, size_t(17) << 20,
-                       size_t(12345)}) {
+  for (size_t bytes : {size_t(0), size_t(1), size_t(4096), (size_t(4) << 20) - 1, size_t(4) << 20,
+                       size_t(17) << 20, size_t(12345)}) {
     contents.push_back(randomBytes(bytes, uint32_t(bytes)));
     total += bytes;
   }
@@ -52,12 +52,15 @@ TEST_F(CudaDeviceTest, StreamsFilesOfAllSizes) {
       next += contents[i].size();
     }
     uint64_t lastDone = 0, lastTotal = 0;
-    auto status = streamFiles(*device, files, threads, [&](uint64_t done, uint64_t all) { lastDone = done, lastTotal = all; });
+    auto status = streamFiles(*device, files, threads,
+                              [&](uint64_t done, uint64_t all) { lastDone = done, lastTotal = all; });
     ASSERT_TRUE(status.has_value()) << status.error().message;
     EXPECT_EQ(lastDone, total);
     EXPECT_EQ(lastTotal, total);
     for (size_t i = 0; i < files.size(); ++i) {
-      EXPECT_TRUE(contents[i].empty() || readBack(*device, files[i].destination, contents[i].size()) == contents[i]) << i;
+      EXPECT_TRUE(contents[i].empty() ||
+                  readBack(*device, files[i].destination, contents[i].size()) == contents[i])
+          << i;
     }
   }
 }

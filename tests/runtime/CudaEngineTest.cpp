@@ -160,8 +160,8 @@ TEST_F(CudaTest, SharedMemoryBeyondTheDefault) {
   expectRow(0, {1, 2, 3, 4});
 }
 
-static std::unique_ptr<TensorMapT> toyMap(uint32_t argument, std::vector<Extent> shape, std::vector<uint64_t> strides,
-                                          std::vector<uint32_t> box) {
+static std::unique_ptr<TensorMapT> toyMap(uint32_t argument, std::vector<Extent> shape,
+                                          std::vector<uint64_t> strides, std::vector<uint32_t> box) {
   auto map = std::make_unique<TensorMapT>();
   map->argument = argument;
   map->type = DataType::f32;

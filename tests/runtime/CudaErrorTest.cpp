@@ -1,4 +1,5 @@
-// What the CUDA engine refuses, and how: one line that says what is wrong and what to do; nothing stays on the device.
+// What the CUDA engine refuses, and how: one line that says what is wrong and what to do; nothing stays on
+// the device.
 #include "tests/runtime/CudaToy.h"
 
 namespace kimi::test {
@@ -52,7 +53,8 @@ TEST_F(CudaErrorTest, AnotherArchitecture) {
   auto compiledFor = [](const char *target) { return [=](PlanT &plan) { plan.ranks[0]->target = target; }; };
   expectRefused({"compiled for cuda:sm_80, but Fake H200 is sm_90: compile it with --target cuda:sm_90a"},
                 compiledFor("cuda:sm_80"));
-  expectRefused({"compiled for target cuda:hopper; this runtime runs cuda:sm_XY"}, compiledFor("cuda:hopper"));
+  expectRefused({"compiled for target cuda:hopper; this runtime runs cuda:sm_XY"},
+                compiledFor("cuda:hopper"));
   fake->minor = 1; // sm_90a's instructions are of 9.0 only; sm_90's run on all of 9
   expectRefused({"compiled for cuda:sm_90a, but"});
   load(defaultOptions(), compiledFor("cuda:sm_90"));
@@ -60,8 +62,8 @@ TEST_F(CudaErrorTest, AnotherArchitecture) {
 
 TEST_F(CudaErrorTest, TooLittleMemoryIsPredicted) {
   auto large = [](PlanT &plan) { plan.ranks[0]->entries[3]->arena_bytes = uint64_t(2) << 30; };
-  expectRefused({"too little memory: weights 3.", "arena 2.00 GiB", "are needed, 960 MiB is available", "of the 2 layers",
-                 "kimic --layers"},
+  expectRefused({"too little memory: weights 3.", "arena 2.00 GiB", "are needed, 960 MiB is available",
+                 "of the 2 layers", "kimic --layers"},
                 large);
   EXPECT_EQ(fake->copiesToDevice, 0);
   EngineOptions options = defaultOptions();
@@ -76,7 +78,8 @@ TEST_F(CudaErrorTest, SpillsCountAsMemory) {
 
 TEST_F(CudaErrorTest, TooLittlePinnedMemory) {
   fake->pinnedBytes = 1 << 20;
-  expectRefused({"cannot get 12.0 MiB of pinned host memory for the reading of weights", "CUDA_ERROR_OUT_OF_MEMORY"});
+  expectRefused(
+      {"cannot get 12.0 MiB of pinned host memory for the reading of weights", "CUDA_ERROR_OUT_OF_MEMORY"});
 }
 
 TEST_F(CudaErrorTest, MissingKernel) {
@@ -85,7 +88,8 @@ TEST_F(CudaErrorTest, MissingKernel) {
 }
 
 TEST_F(CudaErrorTest, NotACubin) {
-  expectRefused({"weights/embedding: 3104 bytes that are not a cubin"}, [](PlanT &plan) { plan.ranks[0]->code = {1}; });
+  expectRefused({"weights/embedding: 3104 bytes that are not a cubin"},
+                [](PlanT &plan) { plan.ranks[0]->code = {1}; });
 }
 
 TEST_F(CudaErrorTest, MoreThanTheDeviceAllows) {
@@ -93,13 +97,15 @@ TEST_F(CudaErrorTest, MoreThanTheDeviceAllows) {
   expectRefused({"kernel toy_logits: wants 1024 threads per block, but runs with at most 512"},
                 [](PlanT &plan) { plan.ranks[0]->kernels[4]->threads = 1024; });
   fake->maxSharedBytes = 99 * 1024; // of sm_86
-  expectRefused({"kernel toy_logits: wants 131072 bytes of shared memory per block, but Fake H200 has 101376"},
-                [](PlanT &plan) { plan.ranks[0]->kernels[4]->shared_bytes = 128 * 1024; });
+  expectRefused(
+      {"kernel toy_logits: wants 131072 bytes of shared memory per block, but Fake H200 has 101376"},
+      [](PlanT &plan) { plan.ranks[0]->kernels[4]->shared_bytes = 128 * 1024; });
   fake->hasClusters = false;
-  expectRefused({"kernel toy_embedding: wants clusters of 2 blocks, but Fake H200 has no clusters"}, [](PlanT &plan) {
-    plan.ranks[0]->entries.erase(plan.ranks[0]->entries.begin());
-    plan.ranks[0]->kernels[0]->cluster = 2;
-  });
+  expectRefused({"kernel toy_embedding: wants clusters of 2 blocks, but Fake H200 has no clusters"},
+                [](PlanT &plan) {
+                  plan.ranks[0]->entries.erase(plan.ranks[0]->entries.begin());
+                  plan.ranks[0]->kernels[0]->cluster = 2;
+                });
 }
 
 TEST_F(CudaErrorTest, DamagedWeights) {
@@ -109,7 +115,8 @@ TEST_F(CudaErrorTest, DamagedWeights) {
   writeFile(directory / "weights/bias", bytes);
   auto loaded = Engine::load(directory, defaultOptions());
   ASSERT_FALSE(loaded.has_value());
-  expectOneLine(loaded.error().message, {"weights/bias: hash", "does not match the recorded", "the file is damaged"});
+  expectOneLine(loaded.error().message,
+                {"weights/bias: hash", "does not match the recorded", "the file is damaged"});
   EngineOptions options = defaultOptions();
   options.verifyWeights = false;
   loaded = Engine::load(directory, options);
@@ -117,18 +124,19 @@ TEST_F(CudaErrorTest, DamagedWeights) {
 }
 
 TEST_F(CudaErrorTest, ReferencedWeightsThatLieAnyhow) {
-  expectRefused({"weight bias: lies at offset 4 of the checkpoint's own file", "--weights=packed"}, [](PlanT &plan) {
-    plan.files[2]->is_reference = true;
-    plan.ranks[0]->weights[1]->slices[0].mutate_offset(4);
-  });
+  expectRefused({"weight bias: lies at offset 4 of the checkpoint's own file", "--weights=packed"},
+                [](PlanT &plan) {
+                  plan.files[2]->is_reference = true;
+                  plan.ranks[0]->weights[1]->slices[0].mutate_offset(4);
+                });
 }
 
 TEST_F(CudaErrorTest, RefusedLaunchNamesItsPlace) {
   load();
   fake->refusedKernel = "toy_cache_write";
-  expectOneLine(failingStep({{0, {1, 2}, {0}}}),
-                {"entry mixed_16, launch 3 of 9 (block layer, layer 0), kernel toy_cache_write or one before: cuLaunchKernelEx: "
-                 "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"});
+  expectOneLine(failingStep({{0, {1, 2}, {0}}}), {"entry mixed_16, launch 3 of 9 (block layer, layer 0), "
+                                                  "kernel toy_cache_write or one before: cuLaunchKernelEx: "
+                                                  "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"});
 }
 
 TEST_F(CudaErrorTest, RefusedLaunchWithoutGraphsIsTheKernels) {
@@ -136,7 +144,8 @@ TEST_F(CudaErrorTest, RefusedLaunchWithoutGraphsIsTheKernels) {
   options.useGraphs = false;
   load(options);
   fake->refusedKernel = "toy_cache_write";
-  expectOneLine(failingStep({{0, {1, 2}, {0}}}), {"kernel toy_cache_write: cuLaunchKernelEx: CUDA_ERROR_LAUNCH"});
+  expectOneLine(failingStep({{0, {1, 2}, {0}}}),
+                {"kernel toy_cache_write: cuLaunchKernelEx: CUDA_ERROR_LAUNCH"});
 }
 
 TEST_F(CudaErrorTest, FaultInAGraphSaysHowToFindIt) {
@@ -153,9 +162,10 @@ TEST_F(CudaErrorTest, FaultWithoutGraphsNamesTheKernel) {
   options.useGraphs = false;
   load(options);
   fake->faultingKernel = "toy_cache_read";
-  expectOneLine(failingStep({{0, {1}, {0}}}),
-                {"entry decode_1, launch 4 of 9 (block layer, layer 0), kernel toy_cache_read: cuStreamSynchronize: "
-                 "CUDA_ERROR_ILLEGAL_ADDRESS"});
+  expectOneLine(
+      failingStep({{0, {1}, {0}}}),
+      {"entry decode_1, launch 4 of 9 (block layer, layer 0), kernel toy_cache_read: cuStreamSynchronize: "
+       "CUDA_ERROR_ILLEGAL_ADDRESS"});
 }
 
 TEST_F(CudaErrorTest, FaultWhileProfiling) {

@@ -39,30 +39,39 @@ protected:
 };
 
 TEST_F(CudaPlanTest, TheGoodOneIsGood) {
-  auto directory = writeToyCudaArtifact(
-      scratch.path(), [](PlanT &plan) { plan.ranks[0]->kernels[1]->tensor_maps.push_back(goodMap([](TensorMapT &) {})); });
+  auto directory = writeToyCudaArtifact(scratch.path(), [](PlanT &plan) {
+    plan.ranks[0]->kernels[1]->tensor_maps.push_back(goodMap([](TensorMapT &) {}));
+  });
   auto opened = runtime::Artifact::open(directory, {});
   EXPECT_TRUE(opened.has_value()) << opened.error().message;
 }
 
 TEST_F(CudaPlanTest, Kernels) {
-  expectRefused("kernel toy_add's threads is 0, expected 1 to 1024", [](RankT &r) { r.kernels[1]->threads = 0; });
-  expectRefused("kernel toy_add's threads is 1025, expected 1 to 1024", [](RankT &r) { r.kernels[1]->threads = 1025; });
-  expectRefused("kernel toy_add's cluster is 0, expected 1 to 8", [](RankT &r) { r.kernels[1]->cluster = 0; });
-  expectRefused("kernel toy_add's cluster is 16, expected 1 to 8", [](RankT &r) { r.kernels[1]->cluster = 16; });
+  expectRefused("kernel toy_add's threads is 0, expected 1 to 1024",
+                [](RankT &r) { r.kernels[1]->threads = 0; });
+  expectRefused("kernel toy_add's threads is 1025, expected 1 to 1024",
+                [](RankT &r) { r.kernels[1]->threads = 1025; });
+  expectRefused("kernel toy_add's cluster is 0, expected 1 to 8",
+                [](RankT &r) { r.kernels[1]->cluster = 0; });
+  expectRefused("kernel toy_add's cluster is 16, expected 1 to 8",
+                [](RankT &r) { r.kernels[1]->cluster = 16; });
   expectRefused("kernel toy_add's shared bytes is", [](RankT &r) { r.kernels[1]->shared_bytes = ~0u; });
   expectRefused("kernel toy_add's code is 1, but there are 1", [](RankT &r) { r.kernels[1]->code = 1; });
 }
 
 TEST_F(CudaPlanTest, ClustersDivideGrids) {
-  expectRefused("entry decode_1: launch of toy_embedding: the grid has 1 tasks at full capacity, which clusters of 2 do not "
+  expectRefused("entry decode_1: launch of toy_embedding: the grid has 1 tasks at full capacity, which "
+                "clusters of 2 do not "
                 "divide",
                 [](RankT &r) { r.kernels[0]->cluster = 2; });
 }
 
 TEST_F(CudaPlanTest, TensorMapShapes) {
-  expectMapRefused("kernel toy_add: tensor map 0's rank is 0, expected 1 to 5", [](TensorMapT &m) { m.shape.clear(); });
-  expectMapRefused("rank is 6, expected 1 to 5", [](TensorMapT &m) { m.shape.resize(6, {DimSymbol::one, 1, 1}); });
+  expectMapRefused("kernel toy_add: tensor map 0's rank is 0, expected 1 to 5",
+                   [](TensorMapT &m) { m.shape.clear(); });
+  expectMapRefused("rank is 6, expected 1 to 5", [](TensorMapT &m) {
+    m.shape.resize(6, {DimSymbol::one, 1, 1});
+  });
   expectMapRefused("number of strides is 0, expected 1 to 1", [](TensorMapT &m) { m.strides.clear(); });
   expectMapRefused("rank of the box is 1, expected 2 to 2", [](TensorMapT &m) { m.box.pop_back(); });
   expectMapRefused("box is 257, expected 1 to 256", [](TensorMapT &m) { m.box[1] = 257; });
@@ -82,9 +91,10 @@ TEST_F(CudaPlanTest, TensorMapShapes) {
 
 TEST_F(CudaPlanTest, TensorMapsOverArguments) {
   expectMapRefused("tensor map 0's argument is 2, but there are 2", [](TensorMapT &m) { m.argument = 2; });
-  expectMapRefused("block layer: launch of toy_add: tensor map 0: spans 64 bytes of an argument of 32", [](TensorMapT &m) {
-    m.shape[1] = {DimSymbol::tokens, 2, 1};
-  });
+  expectMapRefused("block layer: launch of toy_add: tensor map 0: spans 64 bytes of an argument of 32",
+                   [](TensorMapT &m) {
+                     m.shape[1] = {DimSymbol::tokens, 2, 1};
+                   });
   expectMapRefused("tensor map 0: spans 64 bytes of an argument of 32", [](TensorMapT &m) { // of the bias
     m.argument = 0;
     m.shape[1] = {DimSymbol::one, 2, 1};

@@ -178,8 +178,9 @@ protected:
 TEST_F(CudaToolsTest, InspectNeedsNoGpu) {
   auto outcome = run(withoutDriver + KIMI_INSPECT, cudaArtifact);
   EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
-  expectContains(outcome.output, {"cuda:sm_90a (not on this machine: no CUDA driver", "Kernels of mixed_16", "toy_cache_read",
-                                  "this machine has none of the target's memory: --memory SIZE says what fits"});
+  expectContains(outcome.output,
+                 {"cuda:sm_90a (not on this machine: no CUDA driver", "Kernels of mixed_16", "toy_cache_read",
+                  "this machine has none of the target's memory: --memory SIZE says what fits"});
   outcome = run(withoutDriver + KIMI_INSPECT, cudaArtifact + " --memory 1GiB --json");
   ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
   json::object root = json::parse(outcome.output).as_object();
@@ -210,7 +211,8 @@ TEST_F(CudaToolsTest, BenchMeasures) {
   for (const char *option : {"", " --no-graph"}) {
     auto text = run(withFake + KIMI_BENCH, cudaArtifact + " --context 10 --tokens 2" + option);
     EXPECT_EQ(text.exitCode, 0) << text.errors;
-    expectContains(text.output, {"device    Fake H200", "weights   3.", "ceilings  copy", "toy_cache_read", "% of ceiling"});
+    expectContains(text.output, {"device    Fake H200", "weights   3.", "ceilings  copy", "toy_cache_read",
+                                 "% of ceiling"});
   }
 }
 

@@ -19,7 +19,7 @@ FakeCuda &fake() {
   return settings;
 }
 
-static std::mutex mutex; // guards the maps and counters
+static std::mutex mutex;                          // guards the maps and counters
 static std::map<uint64_t, uint64_t> deviceMemory; // host address → bytes
 static std::map<void *, uint64_t> pinnedMemory;
 static thread_local bool isCurrent = false;
@@ -98,8 +98,8 @@ struct FakeEvent {
 
 using namespace kimi::test;
 
-#define ENTER()                                                                                                        \
-  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                             \
+#define ENTER()                                                                                              \
+  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                   \
   return result_
 
 extern "C" {
@@ -110,14 +110,11 @@ CUresult cuInit(unsigned) { return fake().numDevices > 0 ? CUDA_SUCCESS : CUDA_E
 CUresult cuDriverGetVersion(int *version) { return *version = fake().version, CUDA_SUCCESS; }
 
 CUresult cuGetErrorName(CUresult result, const char **name) {
-  static const std::map<int, const char *> kNames{{1, "CUDA_ERROR_INVALID_VALUE"},
-                                                  {2, "CUDA_ERROR_OUT_OF_MEMORY"},
-                                                  {100, "CUDA_ERROR_NO_DEVICE"},
-                                                  {200, "CUDA_ERROR_INVALID_IMAGE"},
-                                                  {201, "CUDA_ERROR_INVALID_CONTEXT"},
-                                                  {500, "CUDA_ERROR_NOT_FOUND"},
-                                                  {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-                                                  {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}};
+  static const std::map<int, const char *> kNames{
+      {1, "CUDA_ERROR_INVALID_VALUE"},     {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {100, "CUDA_ERROR_NO_DEVICE"},       {200, "CUDA_ERROR_INVALID_IMAGE"},
+      {201, "CUDA_ERROR_INVALID_CONTEXT"}, {500, "CUDA_ERROR_NOT_FOUND"},
+      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}};
   auto found = kNames.find(int(result));
   *name = found == kNames.end() ? nullptr : found->second;
   return CUDA_SUCCESS;
@@ -133,13 +130,14 @@ CUresult cuDeviceGetName(char *name, int length, CUdevice) {
 CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice) { return *bytes = fake().memoryBytes, CUDA_SUCCESS; }
 
 CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice) {
-  const std::map<int, int> values{{CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, fake().maxThreads},
-                                  {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 132},
-                                  {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, 2048},
-                                  {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, fake().major},
-                                  {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, fake().minor},
-                                  {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, fake().maxSharedBytes},
-                                  {CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH, fake().hasClusters}};
+  const std::map<int, int> values{
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, fake().maxThreads},
+      {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 132},
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, 2048},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, fake().major},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, fake().minor},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, fake().maxSharedBytes},
+      {CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH, fake().hasClusters}};
   auto found = values.find(attribute);
   if (found == values.end())
     return CUDA_ERROR_INVALID_VALUE;
@@ -314,9 +312,10 @@ CUresult cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, i
   return CUDA_SUCCESS;
 }
 
-CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType, uint32_t rank, void *address, const uint64_t *shape,
-                                const uint64_t *strides, const uint32_t *, const uint32_t *, CUtensorMapInterleave,
-                                CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
+CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType, uint32_t rank, void *address,
+                                const uint64_t *shape, const uint64_t *strides, const uint32_t *,
+                                const uint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
+                                CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
   ENTER();
   // What the toy kernels need of it: address, rank, sizes, strides.
   *map = {};

@@ -1,10 +1,12 @@
 // Settings and counters of the fake CUDA driver, shared by the library and the tests that load it.
 //
-// The library stands in for libcuda.so.1 on machines without a GPU (KIMI_CUDA_DRIVER names it). It runs on host memory, each
-// call at once, and is stricter than a driver has to be: device addresses cannot be followed by the host, copies must lie inside
-// one allocation, calls without a current context fail, and nodes of a graph run in the worst order that its edges allow.
-// A "cubin" is an ELF object of the host whose kernel NAME is
-//   void NAME(void **parameters, int64_t block)   with   const uint32_t NAME_parameters[]: bytes of each parameter, then 0
+// The library stands in for libcuda.so.1 on machines without a GPU (KIMI_CUDA_DRIVER names it). It runs on
+// host memory, each call at once, and is stricter than a driver has to be: device addresses cannot be
+// followed by the host, copies must lie inside one allocation, calls without a current context fail, and
+// nodes of a graph run in the worst order that its edges allow. A "cubin" is an ELF object of the host whose
+// kernel NAME is
+//   void NAME(void **parameters, int64_t block)   with   const uint32_t NAME_parameters[]: bytes of each
+//   parameter, then 0
 #pragma once
 
 #include <cstdint>
@@ -24,9 +26,9 @@ struct FakeCuda {
   bool hasClusters = true;
   uint64_t memoryBytes = uint64_t(1) << 30;
   uint64_t pinnedBytes = uint64_t(1) << 30;
-  int localBytes = 0;                // per thread, of every kernel
-  std::string faultingKernel;        // reads an illegal address: seen when the host waits, and ever after
-  std::string refusedKernel;         // its launch is refused
+  int localBytes = 0;         // per thread, of every kernel
+  std::string faultingKernel; // reads an illegal address: seen when the host waits, and ever after
+  std::string refusedKernel;  // its launch is refused
 
   // Counters.
   int64_t graphStarts = 0, graphNodes = 0, programmaticEdges = 0;

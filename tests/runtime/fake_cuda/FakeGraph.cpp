@@ -24,7 +24,9 @@ struct FakeGraph {
 /// Of the nodes that may run, the last added runs first: an edge that is missing shows. False for a cycle.
 static bool chooseOrder(FakeGraph &graph) {
   auto isDone = [&](Node *node) { return std::ranges::find(graph.order, node) != graph.order.end(); };
-  auto isReady = [&](auto &node) { return !isDone(node.get()) && std::ranges::all_of(node->dependencies, isDone); };
+  auto isReady = [&](auto &node) {
+    return !isDone(node.get()) && std::ranges::all_of(node->dependencies, isDone);
+  };
   while (graph.order.size() < graph.nodes.size()) {
     auto next = std::find_if(graph.nodes.rbegin(), graph.nodes.rend(), isReady);
     if (next == graph.nodes.rend())
@@ -34,12 +36,15 @@ static bool chooseOrder(FakeGraph &graph) {
   return true;
 }
 
-static CUresult checkShape(const FakeFunction &function, unsigned blocks, unsigned threads, unsigned sharedBytes) {
-  bool isGood = blocks > 0 && threads > 0 && int(threads) <= fake().maxThreads && sharedBytes <= function.dynamicSharedBytes;
+static CUresult checkShape(const FakeFunction &function, unsigned blocks, unsigned threads,
+                           unsigned sharedBytes) {
+  bool isGood = blocks > 0 && threads > 0 && int(threads) <= fake().maxThreads &&
+                sharedBytes <= function.dynamicSharedBytes;
   return isGood ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-static CUresult runKernel(const FakeFunction &function, void **parameters, unsigned blocks, unsigned cluster) {
+static CUresult runKernel(const FakeFunction &function, void **parameters, unsigned blocks,
+                          unsigned cluster) {
   if (cluster > 1) {
     count(fake().clusteredLaunches, 1);
     if (blocks % cluster != 0)
@@ -59,8 +64,8 @@ static CUresult runKernel(const FakeFunction &function, void **parameters, unsig
 
 using namespace kimi::test;
 
-#define ENTER()                                                                                                        \
-  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                             \
+#define ENTER()                                                                                              \
+  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                   \
   return result_
 
 extern "C" {
@@ -93,8 +98,8 @@ CUresult cuGraphDestroy(CUgraph graph) {
   return count(fake().liveHandles, -1), CUDA_SUCCESS;
 }
 
-CUresult cuGraphAddKernelNode_v2(CUgraphNode *handle, CUgraph graph, const CUgraphNode *, size_t numDependencies,
-                                 const CUDA_KERNEL_NODE_PARAMS *parameters) {
+CUresult cuGraphAddKernelNode_v2(CUgraphNode *handle, CUgraph graph, const CUgraphNode *,
+                                 size_t numDependencies, const CUDA_KERNEL_NODE_PARAMS *parameters) {
   ENTER();
   auto &function = *reinterpret_cast<FakeFunction *>(parameters->func);
   if (numDependencies > 0)
@@ -123,13 +128,14 @@ CUresult cuGraphKernelNodeSetAttribute(CUgraphNode node, CUlaunchAttributeID att
   return CUDA_SUCCESS;
 }
 
-CUresult cuGraphAddDependencies_v2(CUgraph, const CUgraphNode *from, const CUgraphNode *to, const CUgraphEdgeData *edges,
-                                   size_t number) {
+CUresult cuGraphAddDependencies_v2(CUgraph, const CUgraphNode *from, const CUgraphNode *to,
+                                   const CUgraphEdgeData *edges, size_t number) {
   ENTER();
   for (size_t i = 0; i < number; ++i) {
     reinterpret_cast<Node *>(to[i])->dependencies.push_back(reinterpret_cast<Node *>(from[i]));
     bool isProgrammatic = edges[i].type == CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC;
-    if (isProgrammatic != (edges[i].from_port == CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC) || edges[i].to_port != 0)
+    if (isProgrammatic != (edges[i].from_port == CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC) ||
+        edges[i].to_port != 0)
       return CUDA_ERROR_INVALID_VALUE;
     count(fake().programmaticEdges, isProgrammatic);
   }

@@ -1,5 +1,5 @@
-// The toy artifact's kernels for the fake CUDA driver: each takes the parameters of the CUDA ABI, leaves blocks past the end
-// alone, and calls the CPU's kernel for its task.
+// The toy artifact's kernels for the fake CUDA driver: each takes the parameters of the CUDA ABI, leaves
+// blocks past the end alone, and calls the CPU's kernel for its task.
 #define toy_embedding cpu_embedding
 #define toy_add cpu_add
 #define toy_cache_write cpu_cache_write
@@ -22,8 +22,8 @@ static void *onHost(uint64_t address) {
   return (void *)(address & ~deviceBit);
 }
 
-static void run(void (*kernel)(void *const *, const int64_t *, int64_t), void **parameters, int numBuffers, int64_t tasks,
-                int64_t block) {
+static void run(void (*kernel)(void *const *, const int64_t *, int64_t), void **parameters, int numBuffers,
+                int64_t tasks, int64_t block) {
   void *buffers[8];
   const int64_t *dims = onHost(*(uint64_t *)parameters[0]);
   for (int i = 0; i < numBuffers; ++i)
@@ -33,8 +33,8 @@ static void run(void (*kernel)(void *const *, const int64_t *, int64_t), void **
 }
 
 #define DIM(symbol) (((const int64_t *)onHost(*(uint64_t *)parameters[0]))[symbol])
-#define KERNEL(name, numBuffers, tasks)                                                                                \
-  const uint32_t toy_##name##_parameters[] = {[0 ... numBuffers] = 8, 0};                                              \
+#define KERNEL(name, numBuffers, tasks)                                                                      \
+  const uint32_t toy_##name##_parameters[] = {[0 ... numBuffers] = 8, 0};                                    \
   void toy_##name(void **parameters, int64_t block) { run(cpu_##name, parameters, numBuffers, tasks, block); }
 
 KERNEL(embedding, 3, DIM(kTokens))
@@ -44,8 +44,8 @@ KERNEL(cache_read, 5, DIM(kTokens))
 KERNEL(logits, 4, DIM(kLogitRows) * kVocabulary)
 KERNEL(sample, 3, DIM(kLogitRows))
 
-// toy_add with its bias through a tensor map [hidden, tokens at capacity] over x and one [hidden] over the bias: what the fake
-// writes into a map is address, rank, shape, strides.
+// toy_add with its bias through a tensor map [hidden, tokens at capacity] over x and one [hidden] over the
+// bias: what the fake writes into a map is address, rank, shape, strides.
 const uint32_t toy_mapped_add_parameters[] = {8, 8, 8, 128, 128, 0};
 void toy_mapped_add(void **parameters, int64_t block) {
   const uint64_t *biasMap = parameters[3], *xMap = parameters[4];
