@@ -5,11 +5,12 @@
 #include "runtime/base/ProgressLine.h"
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
-#include "runtime/cpu/Ceilings.h"
+#include "runtime/engine/Platform.h"
 #include "runtime/engine/Workload.h"
 #include "runtime/kimi.h"
 
 #include <algorithm>
+#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/json.hpp>
 #include <chrono>
 
@@ -25,20 +26,16 @@ struct Options {
   std::string artifact;
   EngineOptions engine;
   WorkloadSize size{.batch = 1, .context = 0, .tokens = 32};
-  bool skipVerify = false;
+  bool skipVerify = false, noGraph = false;
   bool json = false;
-};
-
-struct Ceilings {
-  double readBytesPerSecond = 0, flopsPerSecond = 0;
 };
 
 /// One kernel against the ceiling that binds it.
 struct KernelRow {
   std::string name; // the time's own name lives as long as the engine only
   KernelTime time;
-  bool isReadBound = true;
-  double percentOfCeiling = 0; // 0 where the plan gives no cost
+  const char *ceiling = "";    // its name
+  double percentOfCeiling = 0; // 0 where the plan gives no cost, or nothing was measured
 };
 
 struct Phase {
@@ -47,13 +44,20 @@ struct Phase {
   double seconds = 0;
   std::vector<KernelRow> kernels; // slowest first
 
+  double kernelSeconds() const {
+    double sum = 0;
+    for (const KernelRow &row : kernels)
+      sum += row.time.seconds;
+    return sum;
+  }
   double tokensPerSecond() const { return seconds > 0 ? double(tokens) / seconds : 0; }
 };
 
 struct Result {
-  std::string model, target, fingerprint;
+  std::string model, target, device, fingerprint;
   int numThreads = 0;
   double loadSeconds = 0;
+  LoadReport weights;
   Ceilings ceilings;
   Phase prefill, decode;
 };
@@ -62,21 +66,18 @@ double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Expected<Ceilings> measureCeilings(int numThreads) {
-  ThreadPool pool(numThreads);
-  TRY_ASSIGN(double bandwidth, measureReadBandwidth(pool));
-  return Ceilings{.readBytesPerSecond = bandwidth, .flopsPerSecond = measureFmaPeak(pool)};
-}
+/// Seconds that so much takes at the ceiling; 0 when the ceiling is not known.
+double secondsAt(double ceiling, double amount) { return ceiling > 0 ? amount / ceiling : 0; }
 
 std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const Ceilings &ceilings) {
   std::vector<KernelRow> rows;
   for (const KernelTime &time : times) {
-    double readSeconds = time.bytes / ceilings.readBytesPerSecond,
-           fmaSeconds = time.flops / ceilings.flopsPerSecond;
-    double percent = time.seconds > 0 ? 100 * std::max(readSeconds, fmaSeconds) / time.seconds : 0;
+    double bytesSeconds = secondsAt(ceilings.bytesPerSecond, time.bytes),
+           flopsSeconds = secondsAt(ceilings.flopsPerSecond, time.flops);
+    double percent = time.seconds > 0 ? 100 * std::max(bytesSeconds, flopsSeconds) / time.seconds : 0;
     rows.push_back({.name = std::string(time.name),
                     .time = time,
-                    .isReadBound = readSeconds >= fmaSeconds,
+                    .ceiling = bytesSeconds >= flopsSeconds ? ceilings.bytesName : ceilings.flopsName,
                     .percentOfCeiling = percent});
   }
   std::ranges::sort(rows,
@@ -85,11 +86,11 @@ std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const C
 }
 
 Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
-                           const Ceilings &ceilings) {
+                           const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("prefill");
   Phase phase{.name = "prefill", .tokens = size.batch * size.context, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
-  engine.setProfiling(true);
+  engine.setProfiling(isProfiled);
   auto start = std::chrono::steady_clock::now();
   TRY(workload.prefill([&](int64_t done) { line.show(uint64_t(done), uint64_t(phase.tokens), total); }));
   phase.seconds = secondsSince(start);
@@ -98,11 +99,11 @@ Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSiz
 }
 
 Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size,
-                          const Ceilings &ceilings) {
+                          const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("decode");
   Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .seconds = 0, .kernels = {}};
   std::string total = fmt::format("{} steps", size.tokens);
-  engine.setProfiling(true);
+  engine.setProfiling(isProfiled);
   auto start = std::chrono::steady_clock::now();
   for (int64_t step = 0; step < size.tokens; ++step) {
     TRY(workload.decode());
@@ -111,6 +112,21 @@ Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize
   phase.seconds = secondsSince(start);
   phase.kernels = rankKernels(engine.profile(), ceilings);
   return phase;
+}
+
+/// Both phases. Where profiling changes how a step runs, on a device, the phases are timed without it, and
+/// their kernels in a second run.
+Status runPhases(Engine &engine, Workload &workload, const WorkloadSize &size, Result &result) {
+  bool isDevice = !result.device.empty();
+  TRY_ASSIGN(result.prefill, runPrefill(engine, workload, size, result.ceilings, !isDevice));
+  TRY_ASSIGN(result.decode, runDecode(engine, workload, size, result.ceilings, !isDevice));
+  if (!isDevice)
+    return {};
+  TRY_ASSIGN(Phase prefill, runPrefill(engine, workload, size, result.ceilings, /*isProfiled=*/true));
+  TRY_ASSIGN(Phase decode, runDecode(engine, workload, size, result.ceilings, /*isProfiled=*/true));
+  result.prefill.kernels = std::move(prefill.kernels);
+  result.decode.kernels = std::move(decode.kernels);
+  return {};
 }
 
 Expected<Result> bench(Options &options) {
@@ -128,23 +144,31 @@ Expected<Result> bench(Options &options) {
   result.loadSeconds = secondsSince(start);
   result.model = engine->model().name;
   result.target = engine->model().target;
+  result.device = engine->model().device;
+  result.weights = engine->loadReport();
   result.fingerprint = engine->model().fingerprint;
   int64_t contextLength = engine->model().contextLength;
   if (options.size.context == 0)
     options.size.context = std::clamp<int64_t>(contextLength - options.size.tokens, 1, 512);
   TRY_ASSIGN(Workload workload, Workload::create(*engine, options.size));
-  TRY_ASSIGN(result.ceilings, measureCeilings(result.numThreads));
+  TRY_ASSIGN(result.ceilings, Platform::of(result.target).measureCeilings(result.numThreads));
   // The first step maps pages and wakes threads: it is not what is measured.
   TRY_ASSIGN(Workload warmUp, Workload::create(*engine, {.batch = 1, .context = 1, .tokens = 1}));
   TRY(warmUp.prefill({}));
-  TRY_ASSIGN(result.prefill, runPrefill(*engine, workload, options.size, result.ceilings));
-  TRY_ASSIGN(result.decode, runDecode(*engine, workload, options.size, result.ceilings));
+  TRY(runPhases(*engine, workload, options.size, result));
   return result;
 }
 
+/// Bytes per second from the files into the memory that kernels read; on the CPU, of hashing them.
+double weightRate(const Result &result) {
+  return result.weights.weightSeconds > 0 ? double(result.weights.weightBytes) / result.weights.weightSeconds
+                                          : 0;
+}
+
 void printPhase(const Phase &phase) {
-  fmt::print("{}: {} tokens in {}: {:.2f} tokens/s\n", phase.name, phase.tokens, formatSeconds(phase.seconds),
-             phase.tokensPerSecond());
+  fmt::print("{}: {} tokens in {}: {:.2f} tokens/s; kernels {:.1f} % of the time\n", phase.name, phase.tokens,
+             formatSeconds(phase.seconds), phase.tokensPerSecond(),
+             100 * phase.kernelSeconds() / phase.seconds);
   TextTable table({"kernel", ">launches", ">time", ">% of phase", ">per launch", ">bytes", ">FLOPs", ">GB/s",
                    ">GFLOP/s", ">% of ceiling", "ceiling"});
   for (const KernelRow &row : phase.kernels) {
@@ -154,18 +178,25 @@ void printPhase(const Phase &phase) {
                   formatSeconds(time.seconds / double(time.launches)), formatBytes(time.bytes),
                   formatCount(time.flops), fmt::format("{:.2f}", time.bytes / time.seconds * 1e-9),
                   fmt::format("{:.2f}", time.flops / time.seconds * 1e-9),
-                  fmt::format("{:.1f}", row.percentOfCeiling), row.isReadBound ? "read" : "FMA"});
+                  fmt::format("{:.1f}", row.percentOfCeiling), row.ceiling});
   }
   fmt::print("{}\n", table.text());
 }
 
 void printText(const Result &result, const Options &options) {
   fmt::print("{} ({}, {}, {})\n", options.artifact, result.model, result.target, result.fingerprint);
+  if (!result.device.empty())
+    fmt::print("  device    {}\n", result.device);
   fmt::print("  threads   {}\n", result.numThreads);
   fmt::print("  load      {}{}\n", formatSeconds(result.loadSeconds),
              options.skipVerify ? " (weights not verified)" : "");
-  fmt::print("  ceilings  read {:.2f} GB/s, FMA {:.1f} GFLOP/s, measured now with the same threads\n",
-             result.ceilings.readBytesPerSecond * 1e-9, result.ceilings.flopsPerSecond * 1e-9);
+  if (result.weights.weightBytes > 0)
+    fmt::print("  weights   {} in {}: {:.2f} GB/s\n", formatBytes(double(result.weights.weightBytes)),
+               formatSeconds(result.weights.weightSeconds), weightRate(result) * 1e-9);
+  fmt::print("  ceilings  {} {:.2f} GB/s", result.ceilings.bytesName, result.ceilings.bytesPerSecond * 1e-9);
+  if (result.ceilings.flopsPerSecond > 0)
+    fmt::print(", {} {:.1f} GFLOP/s", result.ceilings.flopsName, result.ceilings.flopsPerSecond * 1e-9);
+  fmt::print(", measured now{}\n", result.device.empty() ? " with the same threads" : "");
   fmt::print("  workload  batch {}, context {}, {} new tokens\n\n", options.size.batch, options.size.context,
              options.size.tokens);
   printPhase(result.prefill);
@@ -182,11 +213,12 @@ json::object toJson(const Phase &phase) {
                        {"flops", row.time.flops},
                        {"bytes_per_second", row.time.bytes / row.time.seconds},
                        {"flops_per_second", row.time.flops / row.time.seconds},
-                       {"ceiling", row.isReadBound ? "read" : "fma"},
+                       {"ceiling", boost::algorithm::to_lower_copy(std::string(row.ceiling))},
                        {"percent_of_ceiling", row.percentOfCeiling}});
   return {{"tokens", phase.tokens},
           {"seconds", phase.seconds},
           {"tokens_per_second", phase.tokensPerSecond()},
+          {"kernel_seconds", phase.kernelSeconds()},
           {"kernels", std::move(kernels)}};
 }
 
@@ -194,6 +226,7 @@ void printJson(const Result &result, const Options &options) {
   json::object root{{"artifact", options.artifact},
                     {"model", result.model},
                     {"target", result.target},
+                    {"device", result.device},
                     {"fingerprint", result.fingerprint},
                     {"threads", result.numThreads},
                     {"batch", options.size.batch},
@@ -201,7 +234,9 @@ void printJson(const Result &result, const Options &options) {
                     {"new_tokens", options.size.tokens},
                     {"load_seconds", result.loadSeconds},
                     {"weights_verified", !options.skipVerify},
-                    {"read_bytes_per_second", result.ceilings.readBytesPerSecond},
+                    {"weight_bytes", result.weights.weightBytes},
+                    {"weight_bytes_per_second", weightRate(result)},
+                    {"read_bytes_per_second", result.ceilings.bytesPerSecond},
                     {"fma_flops_per_second", result.ceilings.flopsPerSecond},
                     {"prefill", toJson(result.prefill)},
                     {"decode", toJson(result.decode)}};
@@ -235,6 +270,8 @@ int main(int argc, char **argv) {
                  "most a quarter of the free memory)")
       ->transform(tool::sizeValue());
   app.add_flag("--no-verify", options.skipVerify, "Do not hash the weight files while loading");
+  app.add_flag("--no-graph", options.noGraph,
+               "CUDA: launch every kernel by itself and wait for it, so that an error names the kernel");
   app.add_flag("--json", options.json, "Print one JSON object instead of text");
   app.set_version_flag("--version", tool::versionText(kProgram));
   try {
@@ -243,6 +280,7 @@ int main(int argc, char **argv) {
     return tool::exitCode(app, error);
   }
   options.engine.verifyWeights = !options.skipVerify;
+  options.engine.useGraphs = !options.noGraph;
   auto result = bench(options);
   if (!result)
     return tool::fail(kProgram, result.error());

@@ -4,9 +4,9 @@
 #include "runtime/base/ProgressLine.h"
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
-#include "runtime/cpu/Target.h"
 #include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/Platform.h"
 
 #include <boost/json.hpp>
 #include <fmt/ranges.h>
@@ -38,6 +38,7 @@ struct Report {
   std::vector<EntryDescription> entries;
   std::vector<WeightDescription> weights;
   std::vector<CacheDescription> caches;
+  std::string memoryStatus;      // "" = memory.available is known
   MemoryNeed memory;             // of this rank
   std::vector<MemoryNeed> ranks; // of all
   uint64_t bytesPerBlock = 0;
@@ -47,21 +48,23 @@ struct Report {
 Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
   const artifact::Rank &rank = artifact.rank();
   int64_t contextLength = artifact.plan().model()->context_length();
-  Report report{
-      .artifact = artifact,
-      .targetStatus = {},
-      .context = options.context ? int64_t(options.context) : std::min<int64_t>(4096, contextLength),
-      .entries = {},
-      .weights = describeWeights(rank),
-      .caches = describeCaches(rank),
-      .memory = {},
-      .ranks = {},
-      .bytesPerBlock = blockBytes(rank),
-      .cacheBlocks = 0};
+  Report report{.artifact = artifact,
+                .targetStatus = {},
+                .context =
+                    options.context ? int64_t(options.context) : std::min<int64_t>(4096, contextLength),
+                .entries = {},
+                .weights = describeWeights(rank),
+                .caches = describeCaches(rank),
+                .memoryStatus = {},
+                .memory = {},
+                .ranks = {},
+                .bytesPerBlock = blockBytes(rank),
+                .cacheBlocks = 0};
   if (report.context > contextLength)
     return failure(
         fmt::format("--context {} is beyond the model's {} positions", report.context, contextLength));
-  if (auto status = checkTarget(rank.target()->string_view(), Processor::host()); !status)
+  const Platform &platform = Platform::of(rank.target()->string_view());
+  if (auto status = platform.check(rank.target()->string_view()); !status)
     report.targetStatus = status.error().message;
   for (const artifact::Entry *entry : *rank.entries())
     if (options.entry.empty() || options.entry == entry->name()->string_view())
@@ -72,9 +75,13 @@ Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
       names.push_back(entry->name()->str());
     return failure(fmt::format("there is no entry {}; there are {}", options.entry, fmt::join(names, ", ")));
   }
-  uint64_t available = options.memoryBytes ? options.memoryBytes : availableMemory();
+  Expected<uint64_t> available = options.memoryBytes;
+  if (!options.memoryBytes)
+    available = platform.availableMemory();
+  if (!available)
+    report.memoryStatus = "this machine has none of the target's memory: --memory SIZE says what fits";
   for (const artifact::Rank *each : *artifact.plan().ranks())
-    report.ranks.push_back(describeMemory(artifact.plan(), *each, available));
+    report.ranks.push_back(describeMemory(artifact.plan(), *each, available.value_or(0)));
   report.memory = report.ranks.front();
   report.cacheBlocks = chooseCacheBlocks(rank, options.cacheBytes, report.memory);
   return report;
@@ -153,8 +160,10 @@ void printWeights(const Report &report) {
 
 /// What each rank needs, and what of the given memory is left for its cache.
 void printRanks(const Report &report) {
-  fmt::print("Memory of each rank, and the cache tokens that fit beside it in {}\n",
-             formatBytes(double(report.memory.available)));
+  bool isKnown = report.memoryStatus.empty();
+  fmt::print("Memory of each rank{}\n", isKnown ? ", and the cache tokens that fit beside it in " +
+                                                      formatBytes(double(report.memory.available))
+                                                : "");
   TextTable table({">rank", ">weights", ">code", ">arena", ">step table", ">together", ">cache per token", ">tokens"});
   for (uint32_t i = 0; i < report.ranks.size(); ++i) {
     const MemoryNeed &need = report.ranks[i];
@@ -162,7 +171,9 @@ void printRanks(const Report &report) {
     table.addRow({std::to_string(i), formatBytes(double(need.weights)), formatBytes(double(need.code)),
                   formatBytes(double(need.arena)), formatBytes(double(need.stepTable)),
                   formatBytes(double(need.total())), formatBytes(double(blockBytes(rank)) / kBlockTokens),
-                  need.total() > need.available ? "too little memory" : std::to_string(tokensBeside(rank, need))});
+                  !isKnown                        ? "?"
+                  : need.total() > need.available ? "too little memory"
+                                                  : std::to_string(tokensBeside(rank, need))});
   }
   fmt::print("{}\n", table.text());
 }
@@ -173,7 +184,9 @@ void printMemory(const Report &report) {
     fmt::print("  cache {}: {} values of {} in {} layers, {} per token\n", cache.name, cache.values,
                cache.type, cache.layers, formatBytes(double(cache.bytesPerToken)));
   const MemoryNeed &need = report.memory;
-  if (need.total() > need.available)
+  if (!report.memoryStatus.empty())
+    fmt::print("  {}\n", report.memoryStatus);
+  else if (need.total() > need.available)
     fmt::print("  too little memory to load: {} is needed, {} there\n", formatBytes(double(need.total())),
                formatBytes(double(need.available)));
   else if (!report.cacheBlocks)
@@ -239,26 +252,31 @@ json::object toJson(const WeightDescription &weight) {
 }
 
 json::object memoryJson(const Report &report) {
-  json::object memory{
-      {"weights", report.memory.weights},      {"code", report.memory.code},
-      {"arena", report.memory.arena},          {"step_table", report.memory.stepTable},
-      {"total_without_cache", report.memory.total()},
-      {"available", report.memory.available},  {"cache_bytes_per_block", report.bytesPerBlock},
-      {"block_tokens", kBlockTokens}};
-  memory["cache_blocks"] = report.cacheBlocks ? json::value(*report.cacheBlocks) : json::value(nullptr);
+  json::object memory{{"weights", report.memory.weights},
+                      {"code", report.memory.code},
+                      {"arena", report.memory.arena},
+                      {"step_table", report.memory.stepTable},
+                      {"total_without_cache", report.memory.total()},
+                      {"cache_bytes_per_block", report.bytesPerBlock},
+                      {"block_tokens", kBlockTokens}};
+  bool isKnown = report.memoryStatus.empty();
+  memory["available"] = isKnown ? json::value(report.memory.available) : json::value(nullptr);
+  memory["cache_blocks"] =
+      isKnown && report.cacheBlocks ? json::value(*report.cacheBlocks) : json::value(nullptr);
   memory["cache_tokens"] =
-      report.cacheBlocks ? json::value(*report.cacheBlocks * kBlockTokens) : json::value(nullptr);
+      isKnown && report.cacheBlocks ? json::value(*report.cacheBlocks * kBlockTokens) : json::value(nullptr);
   json::array ranks;
   for (uint32_t i = 0; i < report.ranks.size(); ++i) {
     const MemoryNeed &need = report.ranks[i];
     const artifact::Rank &rank = *report.artifact.plan().ranks()->Get(i);
-    ranks.push_back({{"weights", need.weights},
-                     {"code", need.code},
-                     {"arena", need.arena},
-                     {"step_table", need.stepTable},
-                     {"total_without_cache", need.total()},
-                     {"cache_bytes_per_token", blockBytes(rank) / kBlockTokens},
-                     {"tokens_beside", tokensBeside(rank, need)}});
+    ranks.push_back(
+        {{"weights", need.weights},
+         {"code", need.code},
+         {"arena", need.arena},
+         {"step_table", need.stepTable},
+         {"total_without_cache", need.total()},
+         {"cache_bytes_per_token", blockBytes(rank) / kBlockTokens},
+         {"tokens_beside", isKnown ? json::value(tokensBeside(rank, need)) : json::value(nullptr)}});
   }
   memory["ranks"] = std::move(ranks);
   return memory;
@@ -306,9 +324,10 @@ void printJson(const Report &report, const Options &options) {
 Status inspect(const Options &options) {
   ProgressLine line("verifying");
   auto progress = [&](uint64_t done, uint64_t total) { line.show(done, total, formatBytes(double(total))); };
-  TRY_ASSIGN(Artifact artifact, Artifact::open(options.artifact, {.verifyWeights = options.verify,
-                                                                  .numThreads = usableThreads(),
-                                                                  .progress = progress}));
+  TRY_ASSIGN(Artifact artifact,
+             Artifact::open(options.artifact, {.numThreads = usableThreads(), .progress = progress}));
+  if (options.verify)
+    TRY(artifact.verifyWeights(usableThreads(), progress));
   TRY_ASSIGN(Report report, makeReport(artifact, options));
   options.json ? printJson(report, options) : printText(report, options);
   return {};

@@ -30,8 +30,12 @@ struct EngineOptions {
   uint64_t cacheBytes = 0;       // memory for the paged cache; 0 = maxSequences of the largest decode entry at full
                                  // context, but at most a quarter of the free memory
   bool verifyWeights = true;     // hash every weight file while loading
+  bool readLogits = false; // CUDA: copy the logits to the host after each step; without it outputs().logits
+                           // is empty there. On the CPU they lie where they are computed: always there, free
+  bool useGraphs = true; // CUDA: decode entries run as one graph each. false = launch every kernel of every
+                         // entry by itself and wait for it, so that an error names the kernel
   bool poison = false;           // for tests: fill scratch memory and outputs with NaN bytes before each step
-  /// Called now and then by the loading thread while files are verified: bytes hashed so far, bytes to hash.
+  /// Called now and then by the loading thread while files are read: bytes so far, bytes to read.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
 
@@ -39,6 +43,7 @@ struct ModelInfo {
   std::string name;
   std::string numerics;
   std::string target;
+  std::string device;            // "NVIDIA H200, 132 processors, 139 GiB"; empty on the CPU
   std::string fingerprint;       // "fp_" + first digits of the plan's hash
   uint32_t vocabulary = 0;
   uint32_t hidden = 0;
@@ -95,6 +100,13 @@ struct KernelTime {
   double flops = 0;
 };
 
+/// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing
+/// them took.
+struct LoadReport {
+  uint64_t weightBytes = 0; // 0 where they were only mapped
+  double weightSeconds = 0;
+};
+
 class Engine {
 public:
   virtual ~Engine() = default;
@@ -105,10 +117,12 @@ public:
 
   virtual const ModelInfo &model() const = 0;
   virtual const Limits &limits() const = 0;
+  virtual const LoadReport &loadReport() const = 0;
   virtual StepInputs &inputs() = 0;
 
   /// Checks the inputs' counts and indices, picks the smallest entry that fits and runs it.
-  /// Errors name the field, the value and the limit; the cache is then unchanged.
+  /// Errors name the field, the value and the limit; the cache is then unchanged. After a device's fault,
+  /// which the error says, the engine is of no use any more: every later step gives the same error.
   virtual Status step() = 0;
   virtual const StepOutputs &outputs() const = 0;
 

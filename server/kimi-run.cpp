@@ -31,7 +31,7 @@ struct Options {
   schedule::SamplingParams sampling{.temperature = 0, .logitBias = {}, .seed = {}};
   schedule::SchedulerOptions scheduler;
   EngineOptions engine;
-  bool skipVerification = false;
+  bool skipVerification = false, noGraph = false;
 };
 
 /// float32 [rows, columns] in NumPy's format 1.0, written row by row.
@@ -311,11 +311,15 @@ void declareOptions(CLI::App &app, Options &options) {
   app.add_option("--max-prefill-chunk", options.scheduler.maxPrefillChunk,
                  "Tokens of one prompt in one step; 0 = likewise");
   app.add_flag("--skip-verification", options.skipVerification, "Do not hash the weight files while loading");
+  app.add_flag("--no-graph", options.noGraph,
+               "CUDA: launch every kernel by itself and wait for it, so that an error names the kernel");
 }
 
 Status runProgram(const Options &options) {
   EngineOptions engineOptions = options.engine;
   engineOptions.verifyWeights = !options.skipVerification;
+  engineOptions.useGraphs = !options.noGraph;
+  engineOptions.readLogits = !options.logitsFile.empty();
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, engineOptions));
   return options.idsFile.empty() ? runText(*engine, options) : runIds(*engine, options);
 }

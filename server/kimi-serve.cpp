@@ -22,7 +22,7 @@ struct Options {
   std::string chatFormat;
   std::string logLevel = "info";
   double shutdownSeconds = 30;
-  bool skipVerification = false;
+  bool skipVerification = false, noGraph = false;
   EngineOptions engine;
   schedule::LoopOptions loop;
   http::ServerOptions server;
@@ -67,6 +67,8 @@ void declareLimits(CLI::App &app, Options &options) {
                  "Threads of the engine; 0 = as many as the process may use")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--skip-verification", options.skipVerification, "Do not hash the weight files while loading");
+  app.add_flag("--no-graph", options.noGraph,
+               "CUDA: launch every kernel by itself and wait for it, so that an error names the kernel");
 }
 
 /// NAME of NAME.kimi.
@@ -87,6 +89,7 @@ Status serve(Options &options) {
   };
   std::future<Expected<text::ModelText>> loadingText = std::async(std::launch::async, loadText);
   options.engine.verifyWeights = !options.skipVerification;
+  options.engine.useGraphs = !options.noGraph;
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, options.engine));
   TRY_ASSIGN(text::ModelText text, loadingText.get());
   if (text.tokenizer.vocabSize() > static_cast<int32_t>(engine->model().vocabulary))

@@ -9,6 +9,20 @@
 
 namespace kimi::runtime {
 
+/// Of bytes that come in pieces. Thread rule: one thread at a time.
+class Hasher {
+public:
+  Hasher();
+  void update(std::span<const std::byte> bytes);
+
+  /// Of all bytes so far.
+  std::string hex() const;
+
+private:
+  static constexpr size_t kStateBytes = 576, kStateAlignment = 64;
+  alignas(kStateAlignment) std::byte state[kStateBytes];
+};
+
 /// 32 lower-case hex digits, high word first.
 std::string hashHex(std::span<const std::byte> bytes);
 

@@ -99,8 +99,8 @@ Status checkTarget(std::string_view target, const Processor &processor) {
     return failure("compiled for cpu:native without the features it needs, as in cpu:native(avx2,fma): no machine "
                    "can be checked against it");
   return failure(
-      fmt::format("compiled for target {}; this runtime runs cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64 "
-                  "and cpu:native(FEATURES)",
+      fmt::format("compiled for target {}; this runtime runs cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64, "
+                  "cpu:native(FEATURES) and cuda:sm_XY",
                   target));
 }
 

@@ -14,13 +14,14 @@ Expected<Artifact> Artifact::open(const std::filesystem::path &directory, const 
     return failure(fmt::format("{}: no such artifact directory", directory.string()));
   Artifact artifact;
   TRY_ASSIGN(artifact.manifestData, Manifest::read(directory / "manifest.json"));
-  TRY(artifact.openPlan(directory));
-  TRY(artifact.openFiles(directory));
-  TRY(artifact.verify(directory, options));
+  artifact.directory = directory;
+  TRY(artifact.openPlan());
+  TRY(artifact.openFiles());
+  TRY(artifact.verify(options));
   return artifact;
 }
 
-Status Artifact::openPlan(const std::filesystem::path &directory) {
+Status Artifact::openPlan() {
   auto path = directory / "plan.fb";
   TRY_ASSIGN(planFile, MappedFile::open(path));
   auto bytes = planFile.bytes();
@@ -52,10 +53,10 @@ static std::string whatToDo(const artifact::File &file, const std::filesystem::p
                      std::filesystem::read_symlink(path, error).string());
 }
 
-Status Artifact::openFiles(const std::filesystem::path &directory) {
+Status Artifact::openFiles() {
   for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
-    auto path = directory / file.path()->str();
+    auto path = this->path(i);
     auto opened = MappedFile::open(path);
     if (!opened)
       return failure(opened.error().message + whatToDo(file, path));
@@ -73,14 +74,17 @@ Status Artifact::openFiles(const std::filesystem::path &directory) {
   return {};
 }
 
-Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOptions &options) {
+std::filesystem::path Artifact::path(uint32_t index) const {
+  return directory / planData->files()->Get(index)->path()->str();
+}
+
+Status Artifact::verify(const ArtifactOptions &options) {
   std::vector<FileToVerify> toVerify;
   for (uint32_t i = 0; i < files.size(); ++i) {
-    const artifact::File &file = *planData->files()->Get(i);
-    // Reading ahead serves the hashing threads now, or else the first step.
+    if (weightFiles[i])
+      continue;
     files[i].readAhead();
-    if (options.verifyWeights || !weightFiles[i])
-      toVerify.push_back({(directory / file.path()->str()).string(), files[i].bytes(), file.hash()->str()});
+    toVerify.push_back({path(i).string(), files[i].bytes(), planData->files()->Get(i)->hash()->str()});
   }
   std::vector<MappedFile> others; // mapped while they are hashed
   for (const Manifest::File &file : manifestData.files) {
@@ -90,6 +94,20 @@ Status Artifact::verify(const std::filesystem::path &directory, const ArtifactOp
     others.push_back(std::move(mapped));
   }
   return verifyFiles(toVerify, options.numThreads, options.progress);
+}
+
+void Artifact::readWeightsAhead() const {
+  for (uint32_t i = 0; i < files.size(); ++i)
+    if (weightFiles[i])
+      files[i].readAhead();
+}
+
+Status Artifact::verifyWeights(int numThreads, const Progress &progress) const {
+  std::vector<FileToVerify> toVerify;
+  for (uint32_t i = 0; i < files.size(); ++i)
+    if (weightFiles[i])
+      toVerify.push_back({path(i).string(), files[i].bytes(), planData->files()->Get(i)->hash()->str()});
+  return verifyFiles(toVerify, numThreads, progress);
 }
 
 } // namespace kimi::runtime

@@ -1,6 +1,6 @@
 // An artifact directory, opened and verified: after open() succeeds, everything the plan says may be relied
-// on. Owner of the plan's memory and of the mapped files. Thread rule: constant after open(); any thread may
-// read.
+// on; what its weights hold, once verifyWeights() or whoever reads them has hashed them. Owner of the plan's
+// memory and of the mapped files. Thread rule: constant after open(); any thread may read.
 #pragma once
 
 #include "runtime/base/MappedFile.h"
@@ -15,8 +15,7 @@
 namespace kimi::runtime {
 
 struct ArtifactOptions {
-  bool verifyWeights = true; // hash the weight files; the plan, code and other files are always hashed
-  int numThreads = 1;        // that hash
+  int numThreads = 1; // that hash plan, code and other files; weights are left to verifyWeights()
   Progress progress = {};
 };
 
@@ -34,15 +33,23 @@ public:
   /// The bytes of files[index].
   std::span<const std::byte> file(uint32_t index) const { return files[index].bytes(); }
 
-  /// What files[index] is for.
+  /// Where files[index] is, and what it is for.
+  std::filesystem::path path(uint32_t index) const;
   bool isWeightFile(uint32_t index) const { return weightFiles[index]; }
+
+  /// Asks the system to read the weights ahead, for whoever uses them where they are mapped.
+  void readWeightsAhead() const;
+
+  /// Hashes the weight files where they are mapped. Error: the first that does not match.
+  Status verifyWeights(int numThreads, const Progress &progress) const;
 
 private:
   Artifact() = default;
-  Status openPlan(const std::filesystem::path &directory);
-  Status openFiles(const std::filesystem::path &directory);
-  Status verify(const std::filesystem::path &directory, const ArtifactOptions &options);
+  Status openPlan();
+  Status openFiles();
+  Status verify(const ArtifactOptions &options);
 
+  std::filesystem::path directory;
   Manifest manifestData;
   MappedFile planFile;
   const artifact::Plan *planData = nullptr; // inside planFile

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <vector>
 
 namespace kimi::runtime {
 
@@ -79,6 +80,37 @@ int64_t tokensBeside(const Rank &rank, const MemoryNeed &need) {
   return blocks * kBlockTokens;
 }
 
+/// How many of the first layers' weights fit in `bytes`, beside the weights outside layers.
+static uint32_t layersThatFit(const Plan &plan, const Rank &rank, uint64_t bytes) {
+  std::vector<uint64_t> layers(plan.model()->layers(), 0);
+  uint64_t outside = 0;
+  for (uint32_t i = 0; i < sizeOf(rank.weights()); ++i) {
+    const Weight &weight = *rank.weights()->Get(i);
+    bool isOutside = weight.first_layer() == 0 && sizeOf(weight.slices()) == 1 && layers.size() != 1;
+    for (uint32_t j = 0; j < sizeOf(weight.slices()); ++j) {
+      size_t layer = weight.first_layer() + j;
+      (isOutside || layer >= layers.size() ? outside : layers[layer]) += weight.slices()->Get(j)->bytes();
+    }
+  }
+  uint32_t count = 0;
+  for (uint64_t used = outside; count < layers.size() && used + layers[count] <= bytes; ++count)
+    used += layers[count];
+  return count;
+}
+
+Status checkMemory(const Plan &plan, const Rank &rank, const MemoryNeed &need) {
+  if (need.total() <= need.available)
+    return {};
+  uint64_t others = need.total() - need.weights;
+  uint64_t left = need.available - std::min(need.available, others);
+  return failure(fmt::format(
+      "too little memory: weights {}, code {}, arena {} and step table {} are needed, {} is available; "
+      "about {} of the {} layers would fit: use a machine with more, or compile a part (kimic --layers)",
+      formatBytes(double(need.weights)), formatBytes(double(need.code)), formatBytes(double(need.arena)),
+      formatBytes(double(need.stepTable)), formatBytes(double(need.available)),
+      layersThatFit(plan, rank, left), plan.model()->layers()));
+}
+
 Expected<int64_t> chooseCacheBlocks(const Rank &rank, uint64_t cacheBytes, const MemoryNeed &need) {
   uint64_t perBlock = blockBytes(rank);
   int64_t useful = std::min(mostUsefulBlocks(rank), kMaxCacheBlocks);
@@ -89,9 +121,9 @@ Expected<int64_t> chooseCacheBlocks(const Rank &rank, uint64_t cacheBytes, const
     if (cacheBytes > need.free())
       return failure(
           fmt::format("a cache of {} was asked, but beside weights and buffers ({}) only {} of memory is "
-                      "free",
+                      "free: {} tokens would fit",
                       formatBytes(double(cacheBytes)), formatBytes(double(need.total())),
-                      formatBytes(double(need.free()))));
+                      formatBytes(double(need.free())), tokensBeside(rank, need)));
     blocks = std::min(int64_t(cacheBytes / perBlock), kMaxCacheBlocks);
   } else {
     blocks = std::min(useful, int64_t(need.free() / 4 / perBlock));

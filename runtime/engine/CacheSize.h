@@ -28,8 +28,8 @@ uint64_t arenaBytes(const artifact::Rank &rank);
 
 /// Memory of one rank's engine besides its cache, in bytes.
 struct MemoryNeed {
-  uint64_t weights = 0; // mapped files
-  uint64_t code = 0;
+  uint64_t weights = 0; // whole files
+  uint64_t code = 0;    // and what its kernels spill
   uint64_t arena = 0;
   uint64_t stepTable = 0;
   uint64_t available = 0; // on this machine, before any of it
@@ -37,6 +37,9 @@ struct MemoryNeed {
   uint64_t total() const { return weights + code + arena + stepTable; }
   uint64_t free() const { return available - (available < total() ? available : total()); }
 };
+
+/// Error: more is needed than there is. Says how much of the model would fit.
+Status checkMemory(const artifact::Plan &plan, const artifact::Rank &rank, const MemoryNeed &need);
 
 /// Blocks of the paged cache. cacheBytes 0 = every sequence of the largest decode entry at full context, but
 /// at most a quarter of the free memory. Errors: not one block fits; more was asked than is free.

@@ -1,51 +1,34 @@
-// The engine of CPU targets: compiled kernels on a thread pool, weights mapped from the artifact's files, one
+// The engine of CPU targets: compiled kernels on a thread pool, weights used where they are mapped, one
 // arena.
 #pragma once
 
-#include "runtime/engine/Artifact.h"
-#include "runtime/engine/Program.h"
-#include "runtime/kimi.h"
+#include "runtime/cpu/Code.h"
+#include "runtime/cpu/ThreadPool.h"
+#include "runtime/engine/PlanEngine.h"
 
 #include <memory>
-#include <optional>
 
 namespace kimi::runtime {
 
-class CpuEngine final : public Engine {
+class CpuEngine final : public PlanEngine {
 public:
   static Expected<std::unique_ptr<Engine>> load(Artifact artifact, const EngineOptions &options,
                                                 int numThreads);
 
-  const ModelInfo &model() const override { return modelInfo; }
-  const Limits &limits() const override { return stepLimits; }
-  StepInputs &inputs() override { return table.inputs(); }
-  Status step() override;
-  const StepOutputs &outputs() const override { return table.outputs(); }
-  void setProfiling(bool on) override;
-  std::vector<KernelTime> profile() const override { return profileTimes.times(); }
-
 private:
-  CpuEngine(Artifact artifact, int numThreads);
+  CpuEngine(Artifact artifact, const EngineOptions &options, int numThreads);
+  Status readWeights(const EngineOptions &options);
   Status loadCode();
+  Status findKernels();
   Status allocate(const EngineOptions &options);
-  Expected<std::vector<KernelFunction>> findKernels() const;
-  Status resolvePrograms();
-  Dims currentDims() const;
-  Expected<const Program *> chooseProgram(const Dims &dims) const;
+  Addresses addresses() const;
+  Status run(size_t index) override;
 
   // Destroyed from the bottom up: nothing runs when the memory below it goes.
-  Artifact artifact;
   std::vector<Code> code;
+  std::vector<KernelFunction> functions; // as the plan's kernels
   HostBuffer arena;
   std::vector<HostBuffer> caches; // as in the plan
-  StepTable table;
-  ModelInfo modelInfo;
-  Limits stepLimits;                                  // what a caller may rely on
-  Limits bufferCapacity;                              // the largest of each over all entries
-  std::vector<Program> decodePrograms, mixedPrograms; // smallest first
-  bool poison = false;
-  bool profiling = false;
-  Profile profileTimes;
   ThreadPool pool;
 };
 

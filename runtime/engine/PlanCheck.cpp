@@ -2,8 +2,10 @@
 
 #include "runtime/cpu/ThreadPool.h"
 #include "runtime/engine/Dims.h"
+#include "runtime/engine/LaunchCheck.h"
 #include "runtime/engine/Manifest.h"
-#include "runtime/engine/StepTable.h"
+#include "runtime/engine/RangeCheck.h"
+#include "runtime/engine/StepLayout.h"
 #include "runtime/kimi.h"
 #include "runtime/schema/FormatVersion.h"
 
@@ -40,27 +42,11 @@ int64_t elementBytes(DataType type) {
 
 namespace {
 
-/// Error unless low <= value <= high.
-Status checkRange(std::string_view what, int64_t value, int64_t low, int64_t high) {
-  if (value >= low && value <= high)
-    return {};
-  return failure(fmt::format("{} is {}, expected {} to {}", what, value, low, high));
-}
-
-Status checkIndex(std::string_view what, uint64_t value, uint64_t count) {
-  if (value < count)
-    return {};
-  return failure(fmt::format("{} is {}, but there are {}", what, value, count));
-}
-
-Status checkSymbol(std::string_view what, DimSymbol symbol) {
-  return checkIndex(fmt::format("{}'s dim symbol", what), uint64_t(symbol), kNumDims);
-}
-
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
-  RankChecker(const Plan &plan, const Rank &rank) : plan(plan), rank(rank) {}
+  RankChecker(const Plan &plan, const Rank &rank)
+      : plan(plan), rank(rank), isCuda(isCudaTarget(rank.target()->string_view())) {}
 
   Status check() {
     for (uint32_t i = 0; i < sizeOf(rank.code()); ++i)
@@ -84,6 +70,7 @@ public:
 private:
   const Plan &plan;
   const Rank &rank;
+  const bool isCuda;
   const Entry *entry = nullptr; // being checked
   Dims dims{};                  // its full step
   uint64_t numLaunches = 0;     // of it, with blocks expanded
@@ -97,7 +84,10 @@ private:
 
   Status checkKernel(const Kernel &kernel) {
     TRY(checkCosts(kernel, kernel.bytes()));
-    return checkCosts(kernel, kernel.flops());
+    TRY(checkCosts(kernel, kernel.flops()));
+    TRY(checkIndex(fmt::format("kernel {}'s code", kernel.name()->string_view()), kernel.code(),
+                   sizeOf(rank.code())));
+    return isCuda ? checkCudaKernel(kernel) : Status();
   }
 
   Status checkWeight(const Weight &weight) {
@@ -196,6 +186,9 @@ private:
     for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
       if (auto status = checkArgument(*launch.arguments()->Get(i), layer); !status)
         return failure(fmt::format("{}: argument {}", name, i), status.error());
+    if (isCuda)
+      if (auto status = checkCudaLaunch(plan, rank, *entry, launch, layer, dims); !status)
+        return failure(name, status.error());
     return {};
   }
 
@@ -203,11 +196,7 @@ private:
     __int128 tasks = 1;
     for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i) {
       const Extent &extent = *launch.grid()->Get(i);
-      TRY(checkSymbol(name + ": a grid extent", extent.symbol()));
-      if (extent.symbol() == DimSymbol::context_tokens)
-        return failure(name + ": context_tokens is for costs only, not for a grid");
-      TRY(checkRange(name + ": a grid multiplier", extent.multiplier(), 0, 1 << 30));
-      TRY(checkRange(name + ": a grid divisor", extent.divisor(), 1, 1 << 30));
+      TRY(checkExtent(name + ": a grid", extent));
       tasks *= extentSize(extent, dims);
       if (tasks > ThreadPool::kMaxTasks)
         return failure(fmt::format("{}: the grid has more than {} tasks", name, ThreadPool::kMaxTasks));

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace kimi::runtime {
 
@@ -20,6 +21,9 @@ Expected<const artifact::Plan *> parsePlan(std::span<const std::byte> bytes);
 
 /// What the structure says. Errors name the thing, the value and the limit.
 Status checkPlan(const artifact::Plan &plan);
+
+/// Kernels of such a rank are cubins' (runtime/schema/artifact.fbs, table Kernel).
+inline bool isCudaTarget(std::string_view target) { return target.starts_with("cuda:"); }
 
 int64_t elementBytes(artifact::DataType type);
 

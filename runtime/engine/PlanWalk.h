@@ -4,6 +4,8 @@
 #include "runtime/engine/Dims.h"
 #include "runtime/engine/PlanCheck.h"
 
+#include <string>
+
 namespace kimi::runtime {
 
 /// Calls visit(launch, layer) for every launch of the entry, blocks expanded; layer 0 outside blocks.
@@ -21,6 +23,10 @@ void forEachLaunch(const artifact::Rank &rank, const artifact::Entry &entry, Vis
       visit(*block.steps()->Get(j)->kind_as_Launch(), call.layer());
   }
 }
+
+/// Where the entry's launch of that number stands, for messages: "launch 17 of 240 (block moe_layer, layer
+/// 3)".
+std::string describePlace(const artifact::Rank &rank, const artifact::Entry &entry, size_t number);
 
 /// Tasks of a launch: the product of its grid's extents. `extents` is a range of artifact::Extent.
 template <typename Extents> int64_t countTasks(const Extents &extents, const Dims &dims) {

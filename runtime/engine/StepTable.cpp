@@ -1,106 +1,48 @@
 #include "runtime/engine/StepTable.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace kimi::runtime {
 
 using artifact::StepInput;
 using artifact::StepOutput;
 
-static constexpr int64_t kElementBytes = 4;
-static constexpr uint64_t kAlignment = 64;
-
-int64_t numElements(StepInput input, const Limits &sizes, uint32_t vocabulary) {
-  switch (input) {
-  case StepInput::token_ids:
-  case StepInput::positions:
-  case StepInput::token_sequences:
-  case StepInput::cache_slots:
-    return sizes.maxTokens;
-  case StepInput::sequence_offsets:
-    return sizes.maxSequences + 1;
-  case StepInput::block_tables:
-    return sizes.maxSequences * sizes.maxTableBlocks;
-  case StepInput::seeds:
-    return sizes.maxLogitRows * 2;
-  case StepInput::token_mask:
-    return sizes.maxLogitRows * ((int64_t(vocabulary) + 31) / 32);
-  case StepInput::bias_offsets:
-  case StepInput::penalty_offsets:
-    return sizes.maxLogitRows + 1;
-  case StepInput::bias_tokens:
-  case StepInput::bias_values:
-    return sizes.maxBiasEntries;
-  case StepInput::penalty_tokens:
-  case StepInput::penalty_counts:
-    return sizes.maxPenaltyEntries;
-  default: // one per logit row
-    return sizes.maxLogitRows;
-  }
-}
-
-int64_t numElements(StepOutput output, const Limits &sizes, uint32_t vocabulary) {
-  switch (output) {
-  case StepOutput::logits:
-    return sizes.maxLogitRows * vocabulary;
-  case StepOutput::top_tokens:
-  case StepOutput::top_logprobs:
-    return sizes.maxLogitRows * kMaxTopLogprobs;
-  default: // one per logit row
-    return sizes.maxLogitRows;
-  }
-}
-
-/// Offsets of all members one after another; the total size.
-template <typename Kind, size_t N>
-static uint64_t layOut(const Limits &sizes, uint32_t vocabulary, std::array<uint64_t, N> &offsets) {
-  uint64_t end = 0;
-  for (size_t i = 0; i < N; ++i) {
-    offsets[i] = end;
-    uint64_t bytes = uint64_t(numElements(Kind(i), sizes, vocabulary) * kElementBytes);
-    // At least one line each, so that no two buffers share an address.
-    end += std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-  }
-  return end;
-}
-
 uint64_t StepTable::bytesNeeded(const Limits &capacity, uint32_t vocabulary) {
-  std::array<uint64_t, kNumStepInputs> inputs;
-  std::array<uint64_t, kNumStepOutputs> outputs;
-  return layOut<StepInput>(capacity, vocabulary, inputs) + layOut<StepOutput>(capacity, vocabulary, outputs);
+  StepLayout layout(capacity, vocabulary);
+  return layout.inputBytes() + layout.outputBytes();
+}
+
+StepTable::StepTable(const Limits &capacity, uint32_t vocabulary, std::byte *inputMemory,
+                     std::byte *outputMemory, bool withLogits)
+    : capacity(capacity), vocabulary(vocabulary), hasLogits(withLogits), stepLayout(capacity, vocabulary),
+      inputStart(inputMemory), outputStart(outputMemory) {
+  makeViews();
+  std::ranges::fill(inputViews.topP, 1.0f);
+  std::ranges::fill(inputViews.repetitionPenalty, 1.0f);
 }
 
 Expected<StepTable> StepTable::create(const Limits &capacity, uint32_t vocabulary) {
-  StepTable table;
-  table.capacity = capacity;
-  table.vocabulary = vocabulary;
-  std::array<uint64_t, kNumStepInputs> inputOffsets;
-  std::array<uint64_t, kNumStepOutputs> outputOffsets;
-  uint64_t inputBytes = layOut<StepInput>(capacity, vocabulary, inputOffsets);
-  uint64_t outputBytes = layOut<StepOutput>(capacity, vocabulary, outputOffsets);
-  TRY_ASSIGN(table.inputBuffer, HostBuffer::allocate(inputBytes, "step inputs"));
-  TRY_ASSIGN(table.outputBuffer, HostBuffer::allocate(outputBytes, "step outputs"));
-  for (size_t i = 0; i < kNumStepInputs; ++i)
-    table.inputAddresses[i] = table.inputBuffer.data() + inputOffsets[i];
-  for (size_t i = 0; i < kNumStepOutputs; ++i)
-    table.outputAddresses[i] = table.outputBuffer.data() + outputOffsets[i];
-  table.makeViews();
-  std::ranges::fill(table.inputViews.topP, 1.0f);
-  std::ranges::fill(table.inputViews.repetitionPenalty, 1.0f);
+  StepLayout layout(capacity, vocabulary);
+  TRY_ASSIGN(HostBuffer inputs, HostBuffer::allocate(layout.inputBytes(), "step inputs"));
+  TRY_ASSIGN(HostBuffer outputs, HostBuffer::allocate(layout.outputBytes(), "step outputs"));
+  StepTable table(capacity, vocabulary, inputs.data(), outputs.data(), /*withLogits=*/true);
+  table.inputBuffer = std::move(inputs);
+  table.outputBuffer = std::move(outputs);
   return table;
 }
 
 template <typename T> std::span<T> StepTable::view(StepInput input) const {
-  static_assert(sizeof(T) == kElementBytes);
-  return {static_cast<T *>(address(input)), size_t(numElements(input, capacity, vocabulary))};
+  static_assert(sizeof(T) == 4);
+  return {reinterpret_cast<T *>(inputStart + stepLayout.offset(input)),
+          size_t(numElements(input, capacity, vocabulary))};
 }
 
 template <typename T> std::span<const T> StepTable::view(StepOutput output, int64_t numRows) const {
-  static_assert(sizeof(T) == kElementBytes);
+  static_assert(sizeof(T) == 4);
   Limits sizes = capacity;
   sizes.maxLogitRows = numRows;
-  return {static_cast<const T *>(address(output)), size_t(numElements(output, sizes, vocabulary))};
+  return {reinterpret_cast<const T *>(outputStart + stepLayout.offset(output)),
+          size_t(numElements(output, sizes, vocabulary))};
 }
 
 void StepTable::makeViews() {
@@ -135,16 +77,11 @@ void StepTable::makeViews() {
 void StepTable::showRows(int64_t numLogitRows) {
   StepOutputs &out = outputViews;
   out.sampledTokens = view<int32_t>(StepOutput::sampled_tokens, numLogitRows);
-  out.logits = view<float>(StepOutput::logits, numLogitRows);
+  out.logits = view<float>(StepOutput::logits, hasLogits ? numLogitRows : 0);
   out.sampledLogprobs = view<float>(StepOutput::sampled_logprobs, numLogitRows);
   out.topTokens = view<int32_t>(StepOutput::top_tokens, numLogitRows);
   out.topLogprobs = view<float>(StepOutput::top_logprobs, numLogitRows);
   out.finite = view<int32_t>(StepOutput::finite, numLogitRows);
-}
-
-void StepTable::poisonOutputs() {
-  if (outputBuffer.size() > 0)
-    std::memset(outputBuffer.data(), 0xff, outputBuffer.size());
 }
 
 } // namespace kimi::runtime

@@ -1,43 +1,40 @@
-// Owner of the step inputs and outputs: one buffer each, sized once for the largest step of any entry.
+// The step inputs and outputs in host memory, sized once for the largest step of any entry: what the caller
+// fills and reads.
 #pragma once
 
 #include "runtime/base/HostBuffer.h"
-#include "runtime/kimi.h"
-#include "runtime/schema/artifact_generated.h"
-
-#include <array>
+#include "runtime/engine/StepLayout.h"
 
 namespace kimi::runtime {
 
-inline constexpr size_t kNumStepInputs = size_t(artifact::StepInput::MAX) + 1;
-inline constexpr size_t kNumStepOutputs = size_t(artifact::StepOutput::MAX) + 1;
-
-/// Elements of one step input or output for a step of these sizes; every element has 4 bytes.
-int64_t numElements(artifact::StepInput input, const Limits &sizes, uint32_t vocabulary);
-int64_t numElements(artifact::StepOutput output, const Limits &sizes, uint32_t vocabulary);
-
 class StepTable {
 public:
-  /// Error: too little memory. Inputs start as "no sampling option is on", everything else as 0.
+  /// A table in memory of its own. Error: too little memory. Inputs start as "no sampling option is on",
+  /// everything else as 0.
   static Expected<StepTable> create(const Limits &capacity, uint32_t vocabulary);
+
+  /// A table in zeroed memory of someone who outlives it: inputBytes() and outputBytes() of the layout, or
+  /// outputBytesWithoutLogits() when `withLogits` is false, which leaves outputs().logits empty.
+  StepTable(const Limits &capacity, uint32_t vocabulary, std::byte *inputMemory, std::byte *outputMemory,
+            bool withLogits);
+  StepTable() = default;
 
   StepInputs &inputs() { return inputViews; }
   const StepInputs &inputs() const { return inputViews; }
   const StepOutputs &outputs() const { return outputViews; }
 
-  /// Where kernels read and write; constant for the table's life, 64-byte aligned.
-  void *address(artifact::StepInput input) const { return inputAddresses[size_t(input)]; }
-  void *address(artifact::StepOutput output) const { return outputAddresses[size_t(output)]; }
+  const StepLayout &layout() const { return stepLayout; }
+  std::byte *inputMemory() const { return inputStart; }
+  std::byte *outputMemory() const { return outputStart; }
+
+  /// The running step's sizes, as kernels see them.
+  Dims &dims() { return *reinterpret_cast<Dims *>(inputStart + StepLayout::kDimsOffset); }
+  const Dims &dims() const { return const_cast<StepTable *>(this)->dims(); }
 
   /// Lets outputs() show that many rows.
   void showRows(int64_t numLogitRows);
 
-  /// Fills the outputs with NaN bytes.
-  void poisonOutputs();
-
-  uint64_t sizeBytes() const { return inputBuffer.size() + outputBuffer.size(); }
-
-  /// What sizeBytes() of such a table will be.
+  /// Bytes such a table takes.
   static uint64_t bytesNeeded(const Limits &capacity, uint32_t vocabulary);
 
 private:
@@ -47,9 +44,10 @@ private:
 
   Limits capacity;
   uint32_t vocabulary = 0;
-  HostBuffer inputBuffer, outputBuffer;
-  std::array<std::byte *, kNumStepInputs> inputAddresses{};
-  std::array<std::byte *, kNumStepOutputs> outputAddresses{};
+  bool hasLogits = true;
+  StepLayout stepLayout;
+  HostBuffer inputBuffer, outputBuffer; // empty when the memory is someone else's
+  std::byte *inputStart = nullptr, *outputStart = nullptr;
   StepInputs inputViews;
   StepOutputs outputViews;
 };

@@ -37,9 +37,8 @@ TEST(AllocationTest, CounterCounts) {
   EXPECT_GE(numAllocations.exchange(0), 2);
 }
 
-TEST(AllocationTest, StepAllocatesNothing) {
-  ScratchDirectory scratch;
-  auto loaded = Engine::load(writeToyArtifact(scratch.path()), {.numThreads = 3, .cacheBytes = 1 << 20});
+static void expectNoAllocations(const std::filesystem::path &artifact, const EngineOptions &options) {
+  auto loaded = Engine::load(artifact, options);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   Engine &engine = **loaded;
   for (bool profiling : {false, true}) {
@@ -56,6 +55,19 @@ TEST(AllocationTest, StepAllocatesNothing) {
       EXPECT_EQ(numAllocations.exchange(0), 0) << "step " << step;
     }
   }
+}
+
+TEST(AllocationTest, StepAllocatesNothing) {
+  ScratchDirectory scratch;
+  expectNoAllocations(writeToyArtifact(scratch.path()), {.numThreads = 3, .cacheBytes = 1 << 20});
+}
+
+TEST(AllocationTest, StepOnADeviceAllocatesNothing) {
+  ScratchDirectory scratch;
+  setenv("KIMI_CUDA_DRIVER", KIMI_FAKE_CUDA, 1);
+  for (bool useGraphs : {true, false})
+    expectNoAllocations(writeToyCudaArtifact(scratch.path()),
+                        {.numThreads = 3, .cacheBytes = 1 << 20, .readLogits = true, .useGraphs = useGraphs});
 }
 
 } // namespace kimi::test

@@ -126,8 +126,8 @@ TEST_F(ArtifactTest, NotAPlan) {
 }
 
 TEST_F(ArtifactTest, TargetOfAnotherMachine) {
-  expectEditRefused("compiled for target cuda:sm_90a",
-                    [](PlanT &plan) { plan.ranks[0]->target = "cuda:sm_90a"; });
+  expectEditRefused("compiled for target tpu:v9; this runtime runs cpu:",
+                    [](PlanT &plan) { plan.ranks[0]->target = "tpu:v9"; });
 #if defined(__x86_64__)
   expectEditRefused("compiled for cpu:aarch64", [](PlanT &plan) { plan.ranks[0]->target = "cpu:aarch64"; });
 #endif
@@ -150,6 +150,8 @@ static CallT &call(PlanT &plan) { return *entry(plan).steps[1]->kind.AsCall(); }
 TEST_F(ArtifactTest, LyingIndices) {
   expectEditRefused("2 ranks", [](PlanT &p) { p.ranks.push_back(std::make_unique<RankT>(*p.ranks[0])); });
   expectEditRefused("code file's index is 9, but there are 3", [](PlanT &p) { p.ranks[0]->code = {9}; });
+  expectEditRefused("kernel toy_add's code is 1, but there are 1",
+                    [](PlanT &p) { p.ranks[0]->kernels[1]->code = 1; });
   expectEditRefused("kernel is 6, but there are 6", [](PlanT &p) { launch(*entry(p).steps[0]).kernel = 6; });
   expectEditRefused("called block is 1, but there are 1", [](PlanT &p) { call(p).block = 1; });
   expectEditRefused("call's layer is 2, but there are 2", [](PlanT &p) { call(p).layer = 2; });

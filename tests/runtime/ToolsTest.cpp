@@ -168,6 +168,61 @@ TEST_F(ToolsTest, BenchMeasures) {
   expectContains(text.output, {"tokens/s", "ceilings", "toy_cache_read", "% of ceiling"});
 }
 
+class CudaToolsTest : public ToolsTest {
+protected:
+  const std::string withFake = "KIMI_CUDA_DRIVER=" KIMI_FAKE_CUDA " ";
+  const std::string withoutDriver = "KIMI_CUDA_DRIVER=/nowhere/libcuda.so.1 ";
+  std::string cudaArtifact = writeToyCudaArtifact(scratch.path()).string();
+};
+
+TEST_F(CudaToolsTest, InspectNeedsNoGpu) {
+  auto outcome = run(withoutDriver + KIMI_INSPECT, cudaArtifact);
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+  expectContains(outcome.output,
+                 {"cuda:sm_90a (not on this machine: no CUDA driver", "Kernels of mixed_16", "toy_cache_read",
+                  "this machine has none of the target's memory: --memory SIZE says what fits"});
+  outcome = run(withoutDriver + KIMI_INSPECT, cudaArtifact + " --memory 1GiB --json");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object root = json::parse(outcome.output).as_object();
+  EXPECT_EQ(root["runs_here"], false);
+  EXPECT_EQ(root["memory"].at("cache_tokens"), 1280);
+  outcome = run(withoutDriver + KIMI_INSPECT, cudaArtifact + " --json");
+  EXPECT_TRUE(json::parse(outcome.output).at("memory").at("cache_tokens").is_null());
+}
+
+TEST_F(CudaToolsTest, InspectSeesTheDevice) {
+  auto outcome = run(withFake + KIMI_INSPECT, cudaArtifact);
+  EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+  expectContains(outcome.output, {"cuda:sm_90a (this machine runs it)", "fit beside it in 960 MiB"});
+}
+
+TEST_F(CudaToolsTest, BenchMeasures) {
+  auto outcome = run(withFake + KIMI_BENCH, cudaArtifact + " --batch 2 --context 70 --tokens 5 --json");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object root = json::parse(outcome.output).as_object();
+  EXPECT_EQ(root["device"], "Fake H200, 132 processors, 1.00 GiB");
+  EXPECT_GT(root["read_bytes_per_second"].as_double(), 0);
+  EXPECT_GT(root["weight_bytes_per_second"].as_double(), 0);
+  EXPECT_EQ(root["fma_flops_per_second"].as_double(), 0);
+  EXPECT_EQ(root["decode"].at("tokens"), 10);
+  json::array kernels = root["decode"].at("kernels").as_array();
+  ASSERT_EQ(kernels.size(), 6u);
+  EXPECT_EQ(kernels[0].at("ceiling"), "copy");
+  for (const char *option : {"", " --no-graph"}) {
+    auto text = run(withFake + KIMI_BENCH, cudaArtifact + " --context 10 --tokens 2" + option);
+    EXPECT_EQ(text.exitCode, 0) << text.errors;
+    expectContains(text.output, {"device    Fake H200", "weights   3.", "ceilings  copy", "toy_cache_read",
+                                 "% of ceiling"});
+  }
+}
+
+TEST_F(CudaToolsTest, BenchWithoutADriver) {
+  auto outcome = run(withoutDriver + KIMI_BENCH, cudaArtifact);
+  EXPECT_EQ(outcome.exitCode, 1);
+  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+  expectContains(outcome.errors, {"no CUDA driver", "install NVIDIA driver R580"});
+}
+
 TEST_F(ToolsTest, BenchRefusesWhatDoesNotFit) {
   auto batch = bench(artifact + " --batch 9");
   EXPECT_EQ(batch.exitCode, 1);

@@ -227,8 +227,15 @@ void writePlan(const std::filesystem::path &directory, const PlanT &plan) {
   writeManifest(directory, bytes);
 }
 
-std::filesystem::path writeToyArtifact(const std::filesystem::path &parent,
-                                       const std::function<void(PlanT &)> &edit) {
+/// The same plan for a GPU: what the schema says of a launch there.
+static void retarget(PlanT &plan) {
+  plan.ranks[0]->target = "cuda:sm_90a";
+  for (auto &kernel : plan.ranks[0]->kernels)
+    kernel->threads = 32;
+}
+
+static std::filesystem::path writeToy(const std::filesystem::path &parent, bool isCuda,
+                                      const std::function<void(PlanT &)> &edit) {
   auto directory = parent / "toy.kimi";
   PlanT plan = toyPlan();
   auto addFile = [&](const char *path, const std::string &bytes) {
@@ -238,7 +245,12 @@ std::filesystem::path writeToyArtifact(const std::filesystem::path &parent,
     plan.files.back()->bytes = bytes.size();
     plan.files.back()->hash = hashOf(bytes);
   };
-  addFile("code/rank0.so", readFile(KIMI_TOY_KERNELS));
+  if (isCuda) {
+    retarget(plan);
+    addFile("code/rank0.cubin", readFile(KIMI_TOY_CUDA_KERNELS));
+  } else {
+    addFile("code/rank0.so", readFile(KIMI_TOY_KERNELS));
+  }
   addFile("weights/embedding", embeddingBytes());
   addFile("weights/bias", biasBytes());
   writeFile(directory / "tokenizer.json", "{}");
@@ -246,6 +258,16 @@ std::filesystem::path writeToyArtifact(const std::filesystem::path &parent,
     edit(plan);
   writePlan(directory, plan);
   return directory;
+}
+
+std::filesystem::path writeToyArtifact(const std::filesystem::path &parent,
+                                       const std::function<void(PlanT &)> &edit) {
+  return writeToy(parent, /*isCuda=*/false, edit);
+}
+
+std::filesystem::path writeToyCudaArtifact(const std::filesystem::path &parent,
+                                           const std::function<void(PlanT &)> &edit) {
+  return writeToy(parent, /*isCuda=*/true, edit);
 }
 
 } // namespace kimi::test

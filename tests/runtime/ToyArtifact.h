@@ -38,6 +38,10 @@ artifact::PlanT toyPlan();
 std::filesystem::path writeToyArtifact(const std::filesystem::path &parent,
                                        const std::function<void(artifact::PlanT &)> &edit = {});
 
+/// The same for cuda:sm_90a; its "cubin" runs on the fake driver (fake_cuda/FakeCuda.h).
+std::filesystem::path writeToyCudaArtifact(const std::filesystem::path &parent,
+                                           const std::function<void(artifact::PlanT &)> &edit = {});
+
 /// Packs `plan` as plan.fb and writes a manifest whose hashes fit.
 void writePlan(const std::filesystem::path &directory, const artifact::PlanT &plan);
 void writeManifest(const std::filesystem::path &directory, std::string_view planBytes,

@@ -60,6 +60,7 @@ public:
 
   const ModelInfo &model() const override { return info; }
   const Limits &limits() const override { return bounds; }
+  const LoadReport &loadReport() const override { return report; }
   StepInputs &inputs() override { return in; }
   const StepOutputs &outputs() const override { return out; }
   void setProfiling(bool) override {}
@@ -224,6 +225,7 @@ private:
   }
 
   FakeOptions options;
+  LoadReport report;
   ModelInfo info;
   Limits bounds;
   StepInputs in;

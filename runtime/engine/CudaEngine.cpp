@@ -1,0 +1,270 @@
+#include "runtime/engine/CudaEngine.h"
+
+#include "runtime/cuda/Target.h"
+#include "runtime/cuda/WeightStreamer.h"
+#include "runtime/engine/Description.h"
+#include "runtime/engine/PlanCheck.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+
+namespace kimi::runtime {
+
+using namespace kimi::artifact;
+
+// Of a file in device memory: what cuMemAlloc promises, and more than any load or tensor map needs.
+static constexpr uint64_t kFileAlignment = 256;
+
+// What a launch does wrong may show long after it.
+static constexpr const char *kFindKernel = ": run with --no-graph to see which kernel it is";
+
+CudaEngine::CudaEngine(Artifact opened, const EngineOptions &options, cuda::Device device)
+    : PlanEngine(std::move(opened), options), options(options), device(std::move(device)) {
+  modelInfo.device = this->device.description();
+}
+
+CudaEngine::~CudaEngine() {
+  // Whichever thread destroys: what follows is given back to this device, once nothing runs on it.
+  if (device.makeCurrent() && stream.get())
+    static_cast<void>(device.driver().cuStreamSynchronize.raw(stream.get()));
+}
+
+Expected<std::unique_ptr<Engine>> CudaEngine::load(Artifact artifact, const EngineOptions &options,
+                                                   int numThreads) {
+  TRY_ASSIGN(cuda::Device device, cuda::Device::open());
+  TRY(cuda::checkTarget(artifact.rank().target()->string_view(), device.properties()));
+  std::unique_ptr<CudaEngine> engine(new CudaEngine(std::move(artifact), options, std::move(device)));
+  TRY(engine->checkAlignment());
+  TRY(engine->loadCode());
+  TRY(engine->findKernels());
+  TRY(engine->planDeviceMemory());
+  TRY(engine->allocate());
+  TRY(engine->streamWeights(numThreads));
+  TRY(engine->preparePrograms());
+  engine->options.progress = {}; // the caller's: not to be kept longer than the load
+  return engine;
+}
+
+/// Vector loads and tensor maps need slices to lie as packing lays them.
+Status CudaEngine::checkAlignment() const {
+  for (uint32_t i = 0; i < sizeOf(rank().weights()); ++i)
+    for (uint32_t j = 0; j < sizeOf(rank().weights()->Get(i)->slices()); ++j)
+      if (uint64_t offset = rank().weights()->Get(i)->slices()->Get(j)->offset(); offset % 64 != 0)
+        return failure(
+            fmt::format("weight {}: lies at offset {} of the checkpoint's own file, but CUDA kernels need a "
+                        "multiple of 64: compile it with --weights=packed",
+                        rank().weights()->Get(i)->name()->string_view(), offset));
+  return {};
+}
+
+Status CudaEngine::loadCode() {
+  // Before anything is allocated, from the plan alone.
+  TRY_ASSIGN(uint64_t available, device.availableMemory());
+  TRY(checkMemory(artifact.plan(), rank(), describeMemory(artifact.plan(), rank(), available)));
+  for (uint32_t i = 0; i < sizeOf(rank().code()); ++i) {
+    uint32_t file = rank().code()->Get(i);
+    TRY_ASSIGN(cuda::Module module, cuda::Module::load(device, artifact.file(file),
+                                                       artifact.plan().files()->Get(file)->path()->str()));
+    modules.push_back(std::move(module));
+  }
+  return {};
+}
+
+Status CudaEngine::findKernels() {
+  for (uint32_t i = 0; i < sizeOf(rank().kernels()); ++i) {
+    const Kernel &planned = *rank().kernels()->Get(i);
+    cuda::KernelHandle kernel{.function = nullptr,
+                              .threads = planned.threads(),
+                              .sharedBytes = planned.shared_bytes(),
+                              .cluster = planned.cluster(),
+                              .programmatic = planned.programmatic()};
+    TRY_ASSIGN(cuda::KernelResources resources,
+               modules[planned.code()].find(device, planned.name()->c_str(), kernel));
+    localBytesPerThread = std::max<uint64_t>(localBytesPerThread, resources.localBytes);
+    kernels.push_back(kernel);
+  }
+  return {};
+}
+
+/// Again, now that the code is there and tells what its kernels spill: room for every thread that can be
+/// resident.
+Status CudaEngine::planDeviceMemory() {
+  TRY_ASSIGN(uint64_t available, device.availableMemory());
+  MemoryNeed need = describeMemory(artifact.plan(), rank(), available);
+  need.code =
+      localBytesPerThread * device.properties().numProcessors * device.properties().threadsPerProcessor;
+  return planMemory(need, options.cacheBytes);
+}
+
+Status CudaEngine::allocate() {
+  uint64_t weightBytes = 0;
+  for (uint32_t i = 0; i < sizeOf(artifact.plan().files()); ++i) {
+    fileOffsets.push_back(weightBytes);
+    if (artifact.isWeightFile(i))
+      weightBytes += (artifact.file(i).size() + kFileAlignment - 1) / kFileAlignment * kFileAlignment;
+  }
+  StepLayout layout(bufferCapacity, modelInfo.vocabulary);
+  TRY_ASSIGN(weights, cuda::DeviceBuffer::allocate(device, weightBytes, "weights"));
+  TRY_ASSIGN(arena, cuda::DeviceBuffer::allocate(device, arenaBytes(rank()), "arena"));
+  TRY_ASSIGN(deviceInputs, cuda::DeviceBuffer::allocate(device, layout.inputBytes(), "step inputs"));
+  TRY_ASSIGN(deviceOutputs, cuda::DeviceBuffer::allocate(device, layout.outputBytes(), "step outputs"));
+  TRY_ASSIGN(stream, device.createStream());
+  for (uint32_t i = 0; i < sizeOf(rank().caches()); ++i) {
+    TRY_ASSIGN(cuda::DeviceBuffer cache,
+               cuda::DeviceBuffer::allocate(device, cacheBytes(i),
+                                            "cache " + rank().caches()->Get(i)->name()->str()));
+    // A kernel may load what no token has written yet, and multiply it by 0.
+    TRY(device.driver().cuMemsetD8Async(cache.address(), 0, cache.size(), stream.get()));
+    caches.push_back(std::move(cache));
+  }
+  uint64_t outputBytes = options.readLogits ? layout.outputBytes() : layout.outputBytesWithoutLogits();
+  TRY_ASSIGN(hostInputs, cuda::PinnedBuffer::allocate(device, layout.inputBytes(), "step inputs"));
+  TRY_ASSIGN(hostOutputs, cuda::PinnedBuffer::allocate(device, outputBytes, "step outputs"));
+  table = StepTable(bufferCapacity, modelInfo.vocabulary, hostInputs.data(), hostOutputs.data(),
+                    options.readLogits);
+  dimsAddress = deviceInputs.address() + StepLayout::kDimsOffset;
+  return {};
+}
+
+Status CudaEngine::streamWeights(int numThreads) {
+  std::vector<cuda::FileToStream> files;
+  for (uint32_t i = 0; i < sizeOf(artifact.plan().files()); ++i) {
+    if (!artifact.isWeightFile(i))
+      continue;
+    const File &file = *artifact.plan().files()->Get(i);
+    files.push_back({.path = artifact.path(i),
+                     .bytes = file.bytes(),
+                     .hash = options.verifyWeights ? file.hash()->str() : std::string(),
+                     .destination = weights.address() + fileOffsets[i]});
+    report.weightBytes += file.bytes();
+  }
+  auto start = std::chrono::steady_clock::now();
+  TRY(cuda::streamFiles(device, files, numThreads, options.progress));
+  report.weightSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {};
+}
+
+Addresses CudaEngine::addresses() const {
+  Addresses addresses{.inputs = deviceInputs.pointer(),
+                      .outputs = deviceOutputs.pointer(),
+                      .layout = table.layout(),
+                      .arena = arena.pointer(),
+                      .files = {},
+                      .caches = {},
+                      .cacheLayerBytes = {}};
+  for (uint64_t offset : fileOffsets)
+    addresses.files.push_back(weights.pointer() + offset);
+  for (const cuda::DeviceBuffer &cache : caches)
+    addresses.caches.push_back(cache.pointer());
+  return addresses;
+}
+
+Dims CudaEngine::capacityOf(const Entry &entry) const {
+  return dimsAtCapacity(*entry.capacity(), bufferCapacity.cacheBlocks, 0);
+}
+
+Status CudaEngine::preparePrograms() {
+  TRY_ASSIGN(profiler, CudaProfiler::create(device));
+  resolvePrograms(addresses());
+  for (const Program &program : programs) {
+    TRY_ASSIGN(CudaProgram prepared, CudaProgram::create(device, rank(), program, kernels,
+                                                         capacityOf(program.entry()), dimsAddress));
+    if (options.useGraphs && program.entry().kind() == EntryKind::decode)
+      TRY(prepared.buildGraph(device, stream.get()));
+    cudaPrograms.push_back(std::move(prepared));
+  }
+  hasRun.assign(cudaPrograms.size(), false);
+  return device.driver().cuStreamSynchronize(stream.get());
+}
+
+Status CudaEngine::run(size_t index) {
+  if (fault)
+    return std::unexpected(*fault);
+  Status status = runStep(index);
+  if (!status)
+    fault = status.error();
+  hasRun[index] = true;
+  return status;
+}
+
+/// Everything is queued on one stream; the host waits once, at the end.
+Status CudaEngine::runStep(size_t index) {
+  TRY(device.makeCurrent());
+  TRY(upload());
+  if (poison)
+    TRY(poisonMemory());
+  TRY(start(index));
+  // A fault of any launch shows in the first call that notices.
+  Status status = download();
+  if (status)
+    status = device.driver().cuStreamSynchronize(stream.get());
+  if (!status)
+    return failure(fmt::format("entry {}, one of its {} launches", cudaPrograms[index].entryName(),
+                               cudaPrograms[index].numLaunches()),
+                   Error{status.error().message + kFindKernel});
+  return {};
+}
+
+Status CudaEngine::upload() {
+  for (const ByteRange &range : table.layout().usedInputs(table.inputs()).ranges())
+    TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset,
+                                          hostInputs.data() + range.offset, range.bytes, stream.get()));
+  return {};
+}
+
+Status CudaEngine::poisonMemory() {
+  for (const cuda::DeviceBuffer *buffer : {&arena, &deviceOutputs})
+    if (buffer->size() > 0)
+      TRY(device.driver().cuMemsetD8Async(buffer->address(), 0xff, buffer->size(), stream.get()));
+  return {};
+}
+
+Status CudaEngine::start(size_t index) {
+  const CudaProgram &program = cudaPrograms[index];
+  if (profiling) {
+    if (auto status = profiler.run(device, stream.get(), program, hasRun[index], table.dims(), profileTimes);
+        !status)
+      return failure(fmt::format("entry {}, profiled", program.entryName()),
+                     Error{status.error().message + kFindKernel});
+    return {};
+  }
+  if (program.hasGraph()) {
+    if (auto status = program.start(device, stream.get()); !status)
+      return failure(fmt::format("entry {}: its graph", program.entryName()),
+                     Error{status.error().message + kFindKernel});
+    return {};
+  }
+  return startLaunches(program);
+}
+
+Status CudaEngine::startLaunches(const CudaProgram &program) {
+  bool isFirst = true;
+  for (size_t number = 0; number < program.numLaunches(); ++number) {
+    cuda::KernelLaunch launch = program.launch(number, table.dims());
+    if (launch.blocks == 0)
+      continue;
+    // The first follows a copy, not a kernel.
+    Status status =
+        cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
+    if (status && !options.useGraphs)
+      status = device.driver().cuStreamSynchronize(stream.get());
+    if (!status && !options.useGraphs)
+      return failure(program.describe(number), status.error());
+    if (!status)
+      return failure(program.describe(number) + " or one before",
+                     Error{status.error().message + kFindKernel});
+    isFirst = false;
+  }
+  return {};
+}
+
+Status CudaEngine::download() {
+  ByteRanges used = table.layout().usedOutputs(table.inputs().numLogitRows, options.readLogits);
+  for (const ByteRange &range : used.ranges())
+    TRY(device.driver().cuMemcpyDtoHAsync(hostOutputs.data() + range.offset,
+                                          deviceOutputs.address() + range.offset, range.bytes, stream.get()));
+  return {};
+}
+
+} // namespace kimi::runtime

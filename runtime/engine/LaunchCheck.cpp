@@ -1,0 +1,138 @@
+#include "runtime/engine/LaunchCheck.h"
+
+#include "runtime/engine/CacheSize.h"
+#include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/PlanWalk.h"
+#include "runtime/engine/RangeCheck.h"
+#include "runtime/engine/StepLayout.h"
+
+#include <fmt/format.h>
+#include <vector>
+
+namespace kimi::runtime {
+
+using namespace kimi::artifact;
+
+// Limits of CUDA on every architecture since sm_80 (of clusters and tensor maps, sm_90).
+static constexpr int64_t kMaxThreads = 1024, kMaxCluster = 8, kMaxSharedBytes = 1 << 20;
+static constexpr int64_t kMaxMapRank = 5, kMaxBox = 256, kMapAlignment = 16;
+static constexpr int64_t kMaxMapExtent = int64_t(1) << 32, kMaxMapStride = int64_t(1) << 40;
+
+/// Bytes that a swizzle works in; 0 = none.
+static int64_t swizzleSpan(Swizzle swizzle) {
+  static constexpr int64_t kSpans[] = {0, 32, 64, 128};
+  return kSpans[size_t(swizzle)];
+}
+
+static Status checkMap(const std::string &name, const TensorMap &map) {
+  TRY(checkIndex(name + "'s data type", uint64_t(map.type()), uint64_t(DataType::MAX) + 1));
+  TRY(checkIndex(name + "'s swizzle", uint64_t(map.swizzle()), uint64_t(Swizzle::MAX) + 1));
+  int64_t rank = sizeOf(map.shape());
+  TRY(checkRange(name + "'s rank", rank, 1, kMaxMapRank));
+  TRY(checkRange(name + "'s number of strides", sizeOf(map.strides()), rank - 1, rank - 1));
+  TRY(checkRange(name + "'s rank of the box", sizeOf(map.box()), rank, rank));
+  for (const Extent *extent : *map.shape())
+    TRY(checkExtent(name + "'s", *extent));
+  for (uint32_t i = 0; i < sizeOf(map.strides()); ++i) {
+    uint64_t stride = map.strides()->Get(i);
+    if (stride % uint64_t(kMapAlignment) != 0)
+      return failure(
+          fmt::format("{}'s stride is {}, expected a multiple of {}", name, stride, kMapAlignment));
+    TRY(checkRange(name + "'s stride", int64_t(std::min<uint64_t>(stride, INT64_MAX)), kMapAlignment,
+                   kMaxMapStride - 1));
+  }
+  for (uint32_t elements : *map.box())
+    TRY(checkRange(name + "'s box", elements, 1, kMaxBox));
+  int64_t innerBytes = map.box()->Get(0) * elementBytes(map.type());
+  if (innerBytes % kMapAlignment != 0)
+    return failure(
+        fmt::format("{}'s box is {} bytes wide, expected a multiple of {}", name, innerBytes, kMapAlignment));
+  if (int64_t span = swizzleSpan(map.swizzle()); span > 0 && innerBytes > span)
+    return failure(
+        fmt::format("{}'s box is {} bytes wide, but its swizzle works in {}", name, innerBytes, span));
+  return {};
+}
+
+Status checkCudaKernel(const Kernel &kernel) {
+  auto name = fmt::format("kernel {}", kernel.name()->string_view());
+  TRY(checkRange(name + "'s threads", kernel.threads(), 1, kMaxThreads));
+  TRY(checkRange(name + "'s shared bytes", kernel.shared_bytes(), 0, kMaxSharedBytes));
+  TRY(checkRange(name + "'s cluster", kernel.cluster(), 1, kMaxCluster));
+  for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i)
+    TRY(checkMap(fmt::format("{}: tensor map {}", name, i), *kernel.tensor_maps()->Get(i)));
+  return {};
+}
+
+namespace {
+
+/// The launch whose tensor maps are being checked.
+struct CheckedLaunch {
+  const Plan &plan;
+  const Rank &rank;
+  const Entry &entry;
+  const Launch &launch;
+  uint32_t layer;
+  const Dims &dims;
+
+  /// Bytes from the argument's first on that are its own: up to the arena's end, of a slice, of a layer of a
+  /// cache.
+  uint64_t bytesBehind(const Argument &argument) const {
+    uint32_t value = uint32_t(argument.value());
+    Limits sizes = limitsOf(*entry.capacity());
+    uint32_t vocabulary = plan.model()->vocabulary();
+    switch (argument.kind()) {
+    case ArgumentKind::arena:
+      return entry.arena_bytes() - uint64_t(argument.value());
+    case ArgumentKind::weight: {
+      const Weight &weight = *rank.weights()->Get(value);
+      return weight.slices()->Get(layer - weight.first_layer())->bytes();
+    }
+    case ArgumentKind::cache:
+      return layerBlockBytes(*rank.caches()->Get(value)) * uint64_t(dims[size_t(DimSymbol::cache_blocks)]);
+    case ArgumentKind::input:
+      return uint64_t(numElements(StepInput(value), sizes, vocabulary)) * 4;
+    case ArgumentKind::output:
+      return uint64_t(numElements(StepOutput(value), sizes, vocabulary)) * 4;
+    }
+    return 0; // checkPlan refuses other kinds
+  }
+
+  Status checkMapOverArgument(const std::string &name, const TensorMap &map) const {
+    TRY(checkIndex(name + "'s argument", map.argument(), sizeOf(launch.arguments())));
+    const Argument &argument = *launch.arguments()->Get(map.argument());
+    if (argument.kind() == ArgumentKind::arena && argument.value() % kMapAlignment != 0)
+      return failure(
+          fmt::format("{}: arena offset {} is not a multiple of {}", name, argument.value(), kMapAlignment));
+    __int128 spanned = 0;
+    for (uint32_t i = 0; i < sizeOf(map.shape()); ++i) {
+      int64_t extent = extentSize(*map.shape()->Get(i), dims);
+      TRY(checkRange(name + "'s extent", extent, 1, kMaxMapExtent));
+      spanned += i == 0 ? __int128(extent) * elementBytes(map.type())
+                        : __int128(extent - 1) * map.strides()->Get(i - 1);
+    }
+    uint64_t bytes = bytesBehind(argument);
+    if (spanned > __int128(bytes))
+      return failure(fmt::format("{}: spans {} bytes of an argument of {}", name,
+                                 uint64_t(std::min<__int128>(spanned, INT64_MAX)), bytes));
+    return {};
+  }
+};
+
+} // namespace
+
+Status checkCudaLaunch(const Plan &plan, const Rank &rank, const Entry &entry, const Launch &launch,
+                       uint32_t layer, const Dims &dims) {
+  const Kernel &kernel = *rank.kernels()->Get(launch.kernel());
+  int64_t tasks = 1;
+  for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
+    tasks *= extentSize(*launch.grid()->Get(i), dims);
+  if (tasks % kernel.cluster() != 0)
+    return failure(fmt::format("the grid has {} tasks at full capacity, which clusters of {} do not divide",
+                               tasks, kernel.cluster()));
+  CheckedLaunch checked{plan, rank, entry, launch, layer, dims};
+  for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i)
+    TRY(checked.checkMapOverArgument(fmt::format("tensor map {}", i), *kernel.tensor_maps()->Get(i)));
+  return {};
+}
+
+} // namespace kimi::runtime

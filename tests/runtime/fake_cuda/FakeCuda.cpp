@@ -1,0 +1,329 @@
+// The fake CUDA driver: memory, streams, events, modules. FakeGraph.cpp has launches and graphs.
+#include "tests/runtime/fake_cuda/FakeDriver.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <map>
+#include <mutex>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace kimi::test {
+
+FakeCuda &fake() {
+  static FakeCuda settings;
+  return settings;
+}
+
+static std::mutex mutex;                          // guards the maps and counters
+static std::map<uint64_t, uint64_t> deviceMemory; // host address → bytes
+static std::map<void *, uint64_t> pinnedMemory;
+static thread_local bool isCurrent = false;
+
+CUresult enter() {
+  if (!isCurrent)
+    return CUresult(201); // CUDA_ERROR_INVALID_CONTEXT
+  return fake().isFaulted ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_SUCCESS;
+}
+
+void count(int64_t &counter, int64_t amount) {
+  std::lock_guard lock(mutex);
+  counter += amount;
+}
+
+/// The host's address of device memory that lies inside one allocation; null otherwise.
+static std::byte *onHost(CUdeviceptr address, size_t bytes) {
+  std::lock_guard lock(mutex);
+  uint64_t start = address & ~kDeviceBit;
+  auto after = deviceMemory.upper_bound(start);
+  if (!(address & kDeviceBit) || after == deviceMemory.begin())
+    return nullptr;
+  auto &[base, size] = *std::prev(after);
+  return start + bytes <= base + size ? reinterpret_cast<std::byte *>(start) : nullptr;
+}
+
+template <typename Map> static uint64_t totalBytes(const Map &memory) {
+  uint64_t sum = 0;
+  for (auto &[address, bytes] : memory)
+    sum += bytes;
+  return sum;
+}
+
+template <typename Key, typename Map>
+static CUresult allocate(Map &memory, uint64_t limit, size_t bytes, Key &address) {
+  std::lock_guard lock(mutex);
+  if (bytes == 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (totalBytes(memory) + bytes > limit)
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  void *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  std::memset(pointer, 0xa5, bytes); // not cleared
+  address = Key(pointer);
+  memory[address] = bytes;
+  ++fake().liveHandles;
+  return CUDA_SUCCESS;
+}
+
+template <typename Map, typename Key> static CUresult release(Map &memory, Key address) {
+  std::lock_guard lock(mutex);
+  if (memory.erase(address) == 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  std::free((void *)address);
+  --fake().liveHandles;
+  return CUDA_SUCCESS;
+}
+
+/// Bytes of an ELF object, from its header: the driver is given no length.
+static size_t elfBytes(const void *image) {
+  Elf64_Ehdr header;
+  std::memcpy(&header, image, sizeof(header));
+  return header.e_shoff + size_t(header.e_shnum) * header.e_shentsize;
+}
+
+struct FakeModule {
+  void *library;
+  int descriptor;
+  std::map<std::string, FakeFunction> functions;
+};
+
+struct FakeEvent {
+  std::chrono::steady_clock::time_point time;
+};
+
+} // namespace kimi::test
+
+using namespace kimi::test;
+
+#define ENTER()                                                                                              \
+  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                   \
+  return result_
+
+extern "C" {
+
+FakeCuda *kimiFakeCuda() { return &fake(); }
+
+CUresult cuInit(unsigned) { return fake().numDevices > 0 ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE; }
+CUresult cuDriverGetVersion(int *version) { return *version = fake().version, CUDA_SUCCESS; }
+
+CUresult cuGetErrorName(CUresult result, const char **name) {
+  static const std::map<int, const char *> kNames{
+      {1, "CUDA_ERROR_INVALID_VALUE"},     {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {100, "CUDA_ERROR_NO_DEVICE"},       {200, "CUDA_ERROR_INVALID_IMAGE"},
+      {201, "CUDA_ERROR_INVALID_CONTEXT"}, {500, "CUDA_ERROR_NOT_FOUND"},
+      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}};
+  auto found = kNames.find(int(result));
+  *name = found == kNames.end() ? nullptr : found->second;
+  return CUDA_SUCCESS;
+}
+CUresult cuGetErrorString(CUresult, const char **text) { return *text = "the fake says so", CUDA_SUCCESS; }
+
+CUresult cuDeviceGetCount(int *number) { return *number = fake().numDevices, CUDA_SUCCESS; }
+CUresult cuDeviceGet(CUdevice *device, int ordinal) { return *device = ordinal, CUDA_SUCCESS; }
+CUresult cuDeviceGetName(char *name, int length, CUdevice) {
+  std::strncpy(name, "Fake H200", size_t(length));
+  return CUDA_SUCCESS;
+}
+CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice) { return *bytes = fake().memoryBytes, CUDA_SUCCESS; }
+
+CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice) {
+  const std::map<int, int> values{
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, fake().maxThreads},
+      {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 132},
+      {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, 2048},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, fake().major},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, fake().minor},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, fake().maxSharedBytes},
+      {CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH, fake().hasClusters}};
+  auto found = values.find(attribute);
+  if (found == values.end())
+    return CUDA_ERROR_INVALID_VALUE;
+  *value = found->second;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice) {
+  count(fake().liveHandles, 1);
+  return *context = reinterpret_cast<CUcontext>(&fake()), CUDA_SUCCESS;
+}
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice) { return count(fake().liveHandles, -1), CUDA_SUCCESS; }
+CUresult cuCtxSetCurrent(CUcontext context) { return isCurrent = context != nullptr, CUDA_SUCCESS; }
+
+CUresult cuMemGetInfo_v2(size_t *freeBytes, size_t *allBytes) {
+  ENTER();
+  std::lock_guard lock(mutex);
+  *allBytes = fake().memoryBytes;
+  *freeBytes = fake().memoryBytes - totalBytes(deviceMemory);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
+  ENTER();
+  uint64_t host = 0;
+  CUresult result = allocate(deviceMemory, fake().memoryBytes, bytes, host);
+  *address = host | kDeviceBit;
+  return result;
+}
+// Giving back works after a fault too, as the context's end would.
+CUresult cuMemFree_v2(CUdeviceptr address) { return release(deviceMemory, uint64_t(address & ~kDeviceBit)); }
+CUresult cuMemHostAlloc(void **address, size_t bytes, unsigned) {
+  ENTER();
+  return allocate(pinnedMemory, fake().pinnedBytes, bytes, *address);
+}
+CUresult cuMemFreeHost(void *address) { return release(pinnedMemory, address); }
+
+CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream) {
+  ENTER();
+  std::byte *destination = onHost(to, bytes);
+  if (!destination)
+    return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(destination, from, bytes);
+  count(fake().copiesToDevice, 1);
+  count(fake().bytesToDevice, int64_t(bytes));
+  return CUDA_SUCCESS;
+}
+CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, CUstream) {
+  ENTER();
+  std::byte *source = onHost(from, bytes);
+  if (!source)
+    return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(to, source, bytes);
+  count(fake().copiesToHost, 1);
+  count(fake().bytesToHost, int64_t(bytes));
+  return CUDA_SUCCESS;
+}
+CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  ENTER();
+  std::byte *destination = onHost(to, bytes), *source = onHost(from, bytes);
+  if (!destination || !source)
+    return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(destination, source, bytes);
+  return CUDA_SUCCESS;
+}
+CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes, CUstream) {
+  ENTER();
+  std::byte *destination = onHost(address, bytes);
+  if (!destination)
+    return CUDA_ERROR_INVALID_VALUE;
+  std::memset(destination, value, bytes);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuStreamCreate(CUstream *stream, unsigned) {
+  ENTER();
+  count(fake().liveHandles, 1);
+  return *stream = reinterpret_cast<CUstream>(new int(0)), CUDA_SUCCESS;
+}
+CUresult cuStreamDestroy_v2(CUstream stream) {
+  delete reinterpret_cast<int *>(stream);
+  return count(fake().liveHandles, -1), CUDA_SUCCESS;
+}
+CUresult cuStreamSynchronize(CUstream) {
+  ENTER();
+  return count(fake().waits, 1), CUDA_SUCCESS;
+}
+// Everything runs at once, so the host cannot open the gate later.
+CUresult cuStreamWaitValue32_v2(CUstream, CUdeviceptr, uint32_t, unsigned) { return enter(); }
+
+CUresult cuEventCreate(CUevent *event, unsigned) {
+  ENTER();
+  count(fake().liveHandles, 1);
+  return *event = reinterpret_cast<CUevent>(new FakeEvent()), CUDA_SUCCESS;
+}
+CUresult cuEventDestroy_v2(CUevent event) {
+  delete reinterpret_cast<FakeEvent *>(event);
+  return count(fake().liveHandles, -1), CUDA_SUCCESS;
+}
+CUresult cuEventRecord(CUevent event, CUstream) {
+  ENTER();
+  reinterpret_cast<FakeEvent *>(event)->time = std::chrono::steady_clock::now();
+  return CUDA_SUCCESS;
+}
+CUresult cuEventSynchronize(CUevent) { return enter(); }
+CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
+  ENTER();
+  auto time = reinterpret_cast<FakeEvent *>(end)->time - reinterpret_cast<FakeEvent *>(start)->time;
+  *milliseconds = std::chrono::duration<float, std::milli>(time).count();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuModuleLoadData(CUmodule *module, const void *image) {
+  ENTER();
+  int descriptor = memfd_create("fake-cubin", MFD_CLOEXEC);
+  size_t bytes = elfBytes(image);
+  std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  void *library = nullptr;
+  if (write(descriptor, image, bytes) == ssize_t(bytes))
+    library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    close(descriptor);
+    return CUDA_ERROR_INVALID_IMAGE;
+  }
+  *module = reinterpret_cast<CUmodule>(new FakeModule{library, descriptor, {}});
+  return count(fake().liveHandles, 1), CUDA_SUCCESS;
+}
+CUresult cuModuleUnload(CUmodule handle) {
+  auto *module = reinterpret_cast<FakeModule *>(handle);
+  dlclose(module->library);
+  close(module->descriptor);
+  delete module;
+  return count(fake().liveHandles, -1), CUDA_SUCCESS;
+}
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, const char *name) {
+  ENTER();
+  auto *module = reinterpret_cast<FakeModule *>(handle);
+  FakeFunction found;
+  found.name = name;
+  found.run = reinterpret_cast<FakeKernel>(dlsym(module->library, name));
+  found.parameterBytes =
+      static_cast<const uint32_t *>(dlsym(module->library, (std::string(name) + "_parameters").c_str()));
+  if (!found.run || !found.parameterBytes)
+    return CUDA_ERROR_NOT_FOUND;
+  *function = reinterpret_cast<CUfunction>(&(module->functions[name] = found));
+  return CUDA_SUCCESS;
+}
+
+CUresult cuFuncLoad(CUfunction) { return enter(); }
+
+CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction) {
+  ENTER();
+  switch (attribute) {
+  case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
+    *value = fake().maxThreads;
+    return CUDA_SUCCESS;
+  case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES:
+    *value = 0;
+    return CUDA_SUCCESS;
+  case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES:
+    *value = fake().localBytes;
+    return CUDA_SUCCESS;
+  default:
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+}
+CUresult cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, int value) {
+  ENTER();
+  if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value > fake().maxSharedBytes)
+    return CUDA_ERROR_INVALID_VALUE;
+  reinterpret_cast<FakeFunction *>(handle)->dynamicSharedBytes = unsigned(value);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType, uint32_t rank, void *address,
+                                const uint64_t *shape, const uint64_t *strides, const uint32_t *,
+                                const uint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
+                                CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
+  ENTER();
+  // What the toy kernels need of it: address, rank, sizes, strides.
+  *map = {};
+  map->opaque[0] = uint64_t(address);
+  map->opaque[1] = rank;
+  std::copy_n(shape, rank, map->opaque + 2);
+  std::copy_n(strides, rank - 1, map->opaque + 8);
+  return uint64_t(address) % 16 == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+} // extern "C"
