@@ -15,6 +15,7 @@ namespace {
 constexpr llvm::StringLiteral kSingleFile = "model.safetensors";
 constexpr llvm::StringLiteral kIndexFile = "model.safetensors.index.json";
 constexpr uint64_t kMaxIndexBytes = 1u << 30;
+constexpr size_t kMaxFileName = 255; // of Linux's file systems
 
 std::string joinPath(llvm::StringRef directory, llvm::StringRef name) {
   llvm::SmallString<256> path(directory);
@@ -70,7 +71,8 @@ llvm::Error CheckpointIndex::addShards(llvm::StringRef directory, const std::str
   for (const auto &[name, value] : *map) {
     const llvm::StringRef shard = value.getAsString().value_or("");
     // A shard is a file of this folder: no path leads elsewhere.
-    if (shard.empty() || shard == "." || shard == ".." || shard.contains('/') || shard.contains('\0'))
+    if (shard.empty() || shard.size() > kMaxFileName || shard == "." || shard == ".." || shard.contains('/') ||
+        shard.contains('\0'))
       return makeError(indexPath + ": tensor " + inQuotes(name) + " is said to be in " + inQuotes(shard) +
                        ", which is no file name");
     shards.insert(shard.str());

@@ -30,7 +30,7 @@ llvm::Error checkKeysAndDepth(llvm::StringRef text, llvm::StringRef what) {
     if (c == '{' || c == '[') {
       open.emplace_back();
       if (open.size() > kMaxDepth)
-        return makeError(what + " nests deeper than " + llvm::Twine(kMaxDepth) + " levels");
+        return makeError(what + " nests deeper than " + llvm::Twine(kMaxDepth) + " levels at byte " + llvm::Twine(i));
     } else if ((c == '}' || c == ']') && !open.empty()) {
       open.pop_back();
     } else if (c == '"') {
@@ -48,7 +48,13 @@ llvm::Error checkKeysAndDepth(llvm::StringRef text, llvm::StringRef what) {
 } // namespace
 
 llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+  std::string line;
+  for (const char c : message.str())
+    if (llvm::isPrint(c) || static_cast<unsigned char>(c) >= 0x80)
+      line += c;
+    else
+      line += {'\\', llvm::hexdigit(static_cast<unsigned char>(c) >> 4), llvm::hexdigit(c & 0xF)};
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), line);
 }
 
 std::string inQuotes(llvm::StringRef text) {

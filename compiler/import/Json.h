@@ -10,7 +10,7 @@
 
 namespace kimi::import_ {
 
-/// An error whose text is `message`, on one line.
+/// An error whose text is `message`, on one line whatever it quotes: control characters are written as in \0A.
 llvm::Error makeError(const llvm::Twine &message);
 
 /// `text` in double quotes, control characters escaped, cut where it is absurdly long: fit for a message.

@@ -2,6 +2,8 @@
 // nothing in runtime/ or server/ throws for bad input. Thread rule: values, freely copied.
 #pragma once
 
+#include "runtime/base/OneLine.h"
+
 #include <expected>
 #include <string>
 #include <utility>
@@ -16,7 +18,10 @@ struct Error {
 template <typename T> using Expected = std::expected<T, Error>;
 using Status = std::expected<void, Error>;
 
-inline std::unexpected<Error> failure(std::string message) { return std::unexpected(Error{std::move(message)}); }
+/// The one place where errors are made: whatever `message` quotes, it stays one line.
+inline std::unexpected<Error> failure(std::string message) {
+  return std::unexpected(Error{oneLine(std::move(message))});
+}
 
 /// Puts "context: " before an error on its way up.
 inline std::unexpected<Error> failure(std::string_view context, const Error &error) {

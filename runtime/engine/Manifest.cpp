@@ -20,10 +20,10 @@ Status checkRelativePath(const std::string &path) {
   return {};
 }
 
-Status checkHashText(const std::string &hash) {
+Status checkHashText(std::string_view what, const std::string &hash) {
   auto isDigit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (hash.size() != 32 || !std::all_of(hash.begin(), hash.end(), isDigit))
-    return failure(fmt::format("\"{}\" is not a hash of 32 lower-case hex digits", hash));
+    return failure(fmt::format("{}: \"{}\" is not a hash of 32 lower-case hex digits", what, shortened(hash)));
   return {};
 }
 
@@ -55,7 +55,7 @@ static Status readFiles(const json::object &object, std::vector<Manifest::File> 
       return failure(fmt::format("the hash of \"{}\" is not a string", std::string_view(path)));
     Manifest::File file{std::string(path), std::string(hash.get_string())};
     TRY(checkRelativePath(file.path));
-    TRY(checkHashText(file.hash));
+    TRY(checkHashText(file.path, file.hash));
     files.push_back(std::move(file));
   }
   return {};
@@ -63,9 +63,13 @@ static Status readFiles(const json::object &object, std::vector<Manifest::File> 
 
 static Expected<Manifest> parse(std::string_view text) {
   json::error_code error;
-  json::value root = json::parse(text, error);
-  if (error || !root.is_object())
-    return failure(error ? "not JSON: " + error.message() : "not a JSON object");
+  json::parser parser;
+  const size_t used = parser.write(text, error);
+  if (error)
+    return failure(fmt::format("not JSON at byte {}: {}", used, error.message()));
+  const json::value root = parser.release();
+  if (!root.is_object())
+    return failure("not a JSON object");
   const json::object &object = root.get_object();
   Manifest manifest;
   // The version first: everything else may have another meaning in another version.
@@ -77,7 +81,7 @@ static Expected<Manifest> parse(std::string_view text) {
   manifest.formatVersion = uint32_t(version);
   TRY_ASSIGN(manifest.compilerVersion, readString(object, "compiler_version"));
   TRY_ASSIGN(manifest.planHash, readString(object, "plan_hash"));
-  TRY(checkHashText(manifest.planHash));
+  TRY(checkHashText("plan_hash", manifest.planHash));
   TRY_ASSIGN(manifest.planBytes, readNumber(object, "plan_bytes"));
   TRY(readFiles(object, manifest.files));
   manifest.weights = optionalString(object, "weights");

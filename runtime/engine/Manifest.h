@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kimi::runtime {
@@ -31,7 +32,7 @@ struct Manifest {
 /// Error unless `path` stays inside the artifact directory: relative, no "..", no empty part.
 Status checkRelativePath(const std::string &path);
 
-/// Error unless `hash` is 32 lower-case hex digits.
-Status checkHashText(const std::string &hash);
+/// Error unless `hash` is 32 lower-case hex digits; `what` is hashed.
+Status checkHashText(std::string_view what, const std::string &hash);
 
 } // namespace kimi::runtime

@@ -237,7 +237,7 @@ private:
 
 static Status checkFile(const File &file) {
   TRY(checkRelativePath(file.path()->str()));
-  return checkHashText(file.hash()->str());
+  return checkHashText(file.path()->string_view(), file.hash()->str());
 }
 
 Status checkPlan(const Plan &plan) {

@@ -13,7 +13,7 @@ static json::value orNull(const std::optional<std::string> &text) {
 
 static ApiError make(int status, std::string type, std::string message, std::optional<std::string> param = {},
                      std::optional<std::string> code = {}) {
-  return {status, std::move(type), std::move(message), std::move(param), std::move(code)};
+  return {status, std::move(type), oneLine(std::move(message)), std::move(param), std::move(code)};
 }
 
 json::object ApiError::toJson() const {
@@ -32,7 +32,8 @@ ApiError ApiError::malformedBody(std::string message) {
 
 ApiError ApiError::unknownModel(std::string_view model, std::string_view served) {
   return make(404, "invalid_request_error",
-              fmt::format("the model '{}' does not exist; this server has '{}'", model, served), "model",
+              fmt::format("the model '{}' does not exist; this server has '{}'", shortened(std::string(model)), served),
+              "model",
               "model_not_found");
 }
 

@@ -37,8 +37,11 @@ static void checkConstraints(Fields &fields) {
 static Result<ChatRequest> renderPrompt(const json::object &body, const ServedModel &model,
                                         ChatRequest request) {
   Expected<text::Prompt> prompt = model.text.chatFormat.render(body);
-  if (!prompt)
-    return std::unexpected(ApiError::invalid("messages", prompt.error().message));
+  if (!prompt) {
+    // It begins with what is wrong: "messages[2].content: ..", "tools: ..".
+    const std::string &message = prompt.error().message;
+    return std::unexpected(ApiError::invalid(message.substr(0, message.find_first_of("[.:")), message));
+  }
   if (prompt->numMediaParts > 0)
     return std::unexpected(ApiError::invalid(
         "messages", fmt::format("messages hold {} images or videos; this server reads text only",

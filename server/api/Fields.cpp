@@ -8,17 +8,8 @@ namespace kimi::api {
 
 namespace json = boost::json;
 
-constexpr size_t kMostShown = 80;
-
 std::string shown(const json::value &value) {
-  std::string shownText = text::dumpJson(value, text::JsonSpacing::Compact);
-  if (shownText.size() <= kMostShown)
-    return shownText;
-  // Never cut a character in two: the message is JSON again.
-  size_t end = kMostShown;
-  while (end > 0 && (static_cast<unsigned char>(shownText[end]) & 0xC0) == 0x80)
-    --end;
-  return shownText.substr(0, end) + "…";
+  return shortened(text::dumpJson(value, text::JsonSpacing::Compact));
 }
 
 const json::value *Fields::find(std::string_view key) const {

@@ -23,7 +23,7 @@ static void readBias(Fields &fields, const ServedModel &model, schedule::Samplin
         entry.token >= model.limits.vocabulary)
       return fields.fail("logit_bias",
                          fmt::format("logit_bias has the key '{}'; keys are token ids from 0 to {}",
-                                     std::string_view(key), model.limits.vocabulary - 1));
+                                     shortened(std::string(key)), model.limits.vocabulary - 1));
     double amount = value.is_number() ? value.to_number<double>() : 1000;
     if (!(amount >= -100 && amount <= 100))
       return fields.fail("logit_bias",

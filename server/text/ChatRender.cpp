@@ -135,7 +135,8 @@ private:
     if (message.role != "system" && message.role != "user" && message.role != "assistant" &&
         message.role != "tool")
       return failure(fmt::format(
-          "chat format k2-2025-07-11 has no role \"{}\"; use system, user, assistant or tool", message.role));
+          "chat format k2-2025-07-11 has no role \"{}\"; use system, user, assistant or tool",
+          shortened(std::string(message.role))));
     return {};
   }
 

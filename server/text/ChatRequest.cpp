@@ -169,9 +169,11 @@ Status readThinking(const json::object &request, ChatRequest &result) {
   TRY(readText(value->get_object(), "type", "thinking", type));
   TRY(readText(value->get_object(), "keep", "thinking", keep));
   if (type != "enabled" && type != "disabled")
-    return failure(fmt::format("thinking.type: found \"{}\", expected \"enabled\" or \"disabled\"", type));
+    return failure(fmt::format("thinking.type: found \"{}\", expected \"enabled\" or \"disabled\"",
+                               shortened(std::string(type))));
   if (!keep.empty() && keep != "all")
-    return failure(fmt::format("thinking.keep: found \"{}\", expected \"all\" or null", keep));
+    return failure(fmt::format("thinking.keep: found \"{}\", expected \"all\" or null",
+                               shortened(std::string(keep))));
   result.thinking = type == "enabled";
   result.preserveThinking = keep == "all";
   return {};

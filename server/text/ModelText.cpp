@@ -26,7 +26,7 @@ const json::value *findInConfig(const json::object &config, std::string_view key
 Status addStopId(const json::value &value, const Tokenizer &tokenizer, std::vector<TokenId> &ids) {
   if (!value.is_int64() || value.get_int64() < 0 || value.get_int64() >= tokenizer.vocabSize())
     return failure(fmt::format("eos_token_id holds {}, expected an id from 0 to {} or a list of them",
-                               dumpJson(value, JsonSpacing::Compact), tokenizer.vocabSize() - 1));
+                               shortened(dumpJson(value, JsonSpacing::Compact)), tokenizer.vocabSize() - 1));
   ids.push_back(TokenId(value.get_int64()));
   return {};
 }

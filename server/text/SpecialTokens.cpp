@@ -20,7 +20,7 @@ constexpr std::string_view kKey = "added_tokens_decoder";
 
 std::unexpected<Error> badEntry(std::string_view id, std::string_view problem) {
   return failure(
-      fmt::format("{}[\"{}\"] {}; copy tokenizer_config.json from the checkpoint again", kKey, id, problem));
+      fmt::format("{}[\"{}\"] {}; copy tokenizer_config.json from the checkpoint again", kKey, shortened(std::string(id)), problem));
 }
 
 } // namespace
@@ -75,7 +75,7 @@ Status SpecialTokens::indexNames() {
     if (!isNew)
       return failure(fmt::format("{} gives \"{}\" to ids {} and {}; a name stands for one id: copy "
                                  "tokenizer_config.json from the checkpoint again",
-                                 kKey, tokens[i].text, tokens[first->second].id, tokens[i].id));
+                                 kKey, shortened(tokens[i].text), tokens[first->second].id, tokens[i].id));
     byFirstByte[uint8_t(tokens[i].text.front())].push_back(i);
   }
   for (std::vector<size_t> &candidates : byFirstByte)

@@ -1,7 +1,7 @@
 // The body of /v1/chat/completions, rendered in every chat format and read as the server reads it.
 #include "server/api/ChatRequest.h"
 #include "server/text/Json.h"
-#include "tests/fuzz/Input.h"
+#include "tests/fuzz/ApiMessage.h"
 #include "tests/server/TinyModel.h"
 
 #include <boost/json.hpp>
@@ -31,18 +31,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const test::TinyModel model;
   const Expected<boost::json::value> body = text::parseJson(fuzz::asText(data, size));
   if (!body)
-    return fuzz::requireMessage(body.error().message), 0;
+    return fuzz::requireMessage(body.error().message, {"at byte "}), 0;
   if (!body->is_object())
     return 0;
   for (std::string_view name : text::ChatFormat::names())
     if (const auto prompt = text::ChatFormat::named(name)->render(body->get_object()))
       checkPrompt(*prompt, model.text->tokenizer);
     else
-      fuzz::requireMessage(prompt.error().message);
+      fuzz::requireMessage(prompt.error().message,
+                           {"messages", "tools", "thinking", "add_generation_prompt", "chat_template_kwargs"});
   const api::ServedModel served = model.served();
   const auto request = api::ChatRequest::read(body->get_object(), served);
   if (!request)
-    return fuzz::requireMessage(request.error().message), 0;
+    return fuzz::requireApiMessage(request.error()), 0;
   fuzz::require(int64_t(request->prompt.size()) < served.limits.maxModelLen, "there is room for a token");
   for (int64_t choice = 0; choice < request->generation.numChoices; ++choice)
     api::makeRequest(request->generation, request->prompt, choice, served);

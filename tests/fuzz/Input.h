@@ -1,15 +1,15 @@
 // What fuzz targets share: inputs of several parts, files of their own, and what must hold.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <unistd.h>
 
 namespace kimi::fuzz {
 
@@ -30,14 +30,16 @@ inline std::vector<std::string_view> splitParts(std::string_view input, size_t c
   return parts;
 }
 
-/// A folder of the process's own, removed when it ends well.
+/// A folder of the process's own, removed when it ends well. Its name is the first that is free, not a random one:
+/// messages hold it, and what is covered while they are looked at must not depend on chance.
 class ScratchFolder {
 public:
   ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kimi-fuzz-XXXXXX").string();
-    if (!mkdtemp(pattern.data()))
-      std::perror(pattern.c_str()), std::exit(1);
-    folder = pattern;
+    for (int i = 0; folder.empty(); ++i) {
+      const auto name = std::filesystem::temp_directory_path() / ("kimi-fuzz-" + std::to_string(i));
+      if (std::filesystem::create_directory(name)) // throws where it cannot
+        folder = name;
+    }
   }
   ~ScratchFolder() { std::filesystem::remove_all(folder); }
 
@@ -70,9 +72,16 @@ inline void require(bool holds, std::string_view what) {
   std::abort();
 }
 
-/// An error says something.
-inline void requireMessage(std::string_view message) {
-  require(!message.empty(), "an error has a message");
+/// An error fits one line and says where: it holds one of `places`, which are names of fields and words for positions.
+inline void requireMessage(std::string_view message, std::initializer_list<std::string_view> places) {
+  constexpr size_t kMostBytes = 2000;
+  const auto isControl = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  const auto isNamed = [&](std::string_view place) { return message.contains(place); };
+  const bool isLine = std::ranges::none_of(message, isControl) && message.size() <= kMostBytes;
+  if (!isLine || std::ranges::none_of(places, isNamed))
+    std::fprintf(stderr, "the message: %.*s\n", int(message.size()), message.data());
+  require(isLine, "an error is one line of at most 2000 bytes");
+  require(std::ranges::any_of(places, isNamed), "an error names the field or the position");
 }
 
 } // namespace kimi::fuzz

@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const fuzz::ScratchFolder folder;
   const auto manifest = runtime::Manifest::read(folder.write("manifest.json", fuzz::asText(data, size)));
   if (!manifest)
-    return fuzz::requireMessage(manifest.error().message), 0;
+    return fuzz::requireMessage(manifest.error().message, {"\"", "hash", "version", " byte ", "not a JSON object"}), 0;
   for (const runtime::Manifest::File &file : manifest->files) {
     // Said in other words than checkRelativePath says it.
     const std::string inside = (folder.path() / file.path).lexically_normal().string();

@@ -103,6 +103,18 @@ TEST_F(ArtifactTest, FlippedManifestIsRefusedOrHarmless) {
   }
 }
 
+TEST_F(ArtifactTest, ManifestErrorsSayWhere) {
+  writeFile(directory / "manifest.json", "{\"format_version\": 1,, }");
+  expectRefused("manifest.json: not JSON at byte 21: ");
+  writeFile(directory / "manifest.json", "{} x");
+  expectRefused("manifest.json: not JSON at byte 3: ");
+  writeManifest(directory, readFile(directory / "plan.fb"));
+  std::string manifest = readFile(directory / "manifest.json");
+  manifest[manifest.find("tokenizer.json\": \"") + 18] = 'X';
+  writeFile(directory / "manifest.json", manifest);
+  expectRefused("tokenizer.json: \"X");
+}
+
 TEST_F(ArtifactTest, UnverifiedWeightsAreOnlyMeasured) {
   flipByte(directory / "weights/bias", 0);
   EXPECT_TRUE(load(/*verifyWeights=*/false).has_value());
@@ -211,7 +223,7 @@ TEST_F(ArtifactTest, LyingSizes) {
 TEST_F(ArtifactTest, PathsStayInside) {
   for (const char *path : {"/etc/passwd", "../x", "weights/../../x", "", "./x"})
     expectEditRefused("does not stay inside", [=](PlanT &plan) { plan.files[1]->path = path; });
-  expectEditRefused("is not a hash", [](PlanT &plan) { plan.files[1]->hash = "ABC"; });
+  expectEditRefused("weights/embedding: \"ABC\" is not a hash", [](PlanT &plan) { plan.files[1]->hash = "ABC"; });
 }
 
 TEST_F(ArtifactTest, CacheSizes) {

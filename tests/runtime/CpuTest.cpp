@@ -1,4 +1,5 @@
 #include "runtime/base/Hash.h"
+#include "runtime/base/Status.h"
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
 #include "runtime/cpu/Code.h"
@@ -95,6 +96,19 @@ TEST(UnitsTest, ReadsWell) {
   EXPECT_EQ(formatCount(9999), "9999");
   EXPECT_EQ(formatCount(2.5e9), "2.50 G");
   EXPECT_EQ(formatSeconds(0.0123), "12.30 ms");
+}
+
+TEST(OneLineTest, ControlCharactersAreSpelledOut) {
+  EXPECT_EQ(oneLine("two\nlines\x7F"), "two\\x0Alines\\x7F");
+  EXPECT_EQ(oneLine(oneLine("two\nlines")), oneLine("two\nlines"));
+  EXPECT_EQ(oneLine("größer"), "größer");
+  EXPECT_EQ(failure("names \"a\nb\"").error().message, "names \"a\\x0Ab\"");
+}
+
+TEST(OneLineTest, ShortenedKeepsCharactersWhole) {
+  EXPECT_EQ(shortened("abcd", 4), "abcd");
+  EXPECT_EQ(shortened("abcde", 4), "abcd…");
+  EXPECT_EQ(shortened("abcéf", 4), "abc…"); // é has two bytes
 }
 
 TEST(TextTableTest, Aligns) {

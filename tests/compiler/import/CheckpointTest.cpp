@@ -74,6 +74,7 @@ const HeaderCase kHeaderCases[] = {
      "holds 4 bytes of data but its tensors end at 2"},
     {R"({"a": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}, "a": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}})",
      2, "has the key \"a\" twice"},
+    {R"({"a": {"dtype": "I8", "shape": [9223372036854775808.0], "data_offsets": [0, 2]}})", 2, "has no shape of integers"},
     {R"({"a\nb": 1})", 0, "tensor \"a\\0Ab\" is not described"},
 };
 
@@ -123,12 +124,15 @@ TEST(CheckpointError, IndexFiles) {
       {R"({"weight_map": {"a": 1}})", "is said to be in \"\", which is no file name"},
       {R"({"weight_map": {"a": "../a.safetensors"}})", "is said to be in \"../a.safetensors\", which is no file name"},
       {R"({"weight_map": {"a": ".."}})", "is said to be in \"..\", which is no file name"},
+      {R"({"weight_map": {"a": "two\nlines"}})", "two\\0Alines: cannot be read"},
       {R"({"weight_map": {"a": "none.safetensors"}})", "none.safetensors: cannot be read"},
       {R"({"weight_map": {"a": "1.safetensors", "z": "1.safetensors"}})", "but it is in no shard"},
       {R"({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})", "tensor \"a\" is in "},
   };
   writeSafetensors(checkpoint.path("1.safetensors"), {{"a", "BF16", {1}}});
   writeSafetensors(checkpoint.path("2.safetensors"), {{"a", "BF16", {1}}, {"b", "BF16", {1}}});
+  checkpoint.writeText(index, R"({"weight_map": {"a": ")" + std::string(256, 'x') + R"("}})");
+  EXPECT_THAT(openFolder(checkpoint.path()), HasSubstr("which is no file name"));
   for (auto [text, message] : cases) {
     checkpoint.writeText(index, text);
     EXPECT_THAT(openFolder(checkpoint.path()), HasSubstr(message)) << text;

@@ -28,6 +28,7 @@ const FieldCase kFieldCases[] = {
     {"hidden_size", nullptr, "hidden_size is missing; an integer is needed"},
     {"hidden_size", "{\"a\": 1}", "hidden_size is {\"a\":1} but must be"},
     {"num_attention_heads", "2097152", "num_attention_heads is 2097152 but must be an integer from 1 to 1048576"},
+    {"num_attention_heads", "9223372036854775808.0", "num_attention_heads is 9.22"},
     {"num_attention_heads", "9223372036854775808", "num_attention_heads is 9223372036854775808 but must be"},
     {"num_key_value_heads", "2", "num_key_value_heads is 2 but num_attention_heads is 4"},
     {"q_lora_rank", "0", "q_lora_rank is 0 but must be"},
@@ -99,7 +100,7 @@ TEST(Config, RefusesWhatIsNoJson) {
   EXPECT_THAT(parse("{\"a\": \"\xff\"}"), HasSubstr("is not JSON"));
   EXPECT_THAT(parse("{\"a\": 1, \"a\": 2}"), HasSubstr("has the key \"a\" twice"));
   EXPECT_THAT(parse("{\"a\": {\"b\": 1, \"b\" : 2}}"), HasSubstr("has the key \"b\" twice"));
-  EXPECT_THAT(parse(std::string(1 << 20, '[')), HasSubstr("nests deeper than 64 levels"));
+  EXPECT_THAT(parse(std::string(1 << 20, '[')), HasSubstr("nests deeper than 64 levels at byte 64"));
   EXPECT_THAT(parse("{\"a\": \"b\": \"\\"), HasSubstr("is not JSON"));
 }
 

@@ -139,11 +139,15 @@ TEST(ChatRequestTest, WrongFieldsAreNamedWithValueAndLimit) {
       {R"("tool_choice": "required")", "tool_choice",
        "tool_choice is \"required\"; this server can do \"auto\" and \"none\""},
       {R"("seed": 1.5)", "seed", nullptr},
+      {R"("thinking": {"type": "maybe"})", "thinking",
+       "thinking.type: found \"maybe\", expected \"enabled\" or \"disabled\""},
+      {R"("tools": 7)", "tools", "tools: found a number, expected a list of tools or null"},
+      {R"("model": "two\nlines")", "model", "the model 'two\\x0Alines' does not exist; this server has 'tiny'"},
   };
   for (const Wrong &wrong : cases) {
     Result<ChatRequest> request = readChat(wrong.fields);
     ASSERT_FALSE(request) << wrong.fields;
-    EXPECT_EQ(request.error().status, 400);
+    EXPECT_EQ(request.error().status, wrong.param == std::string_view("model") ? 404 : 400);
     EXPECT_EQ(request.error().param, wrong.param) << wrong.fields;
     if (wrong.message) {
       EXPECT_EQ(request.error().message, wrong.message);

@@ -1,0 +1,53 @@
+// Writes the plans that the target Plan begins from: the toy artifact's, and one that says what the toy leaves out.
+// Usage: write_plan_seeds FOLDER
+#include "tests/runtime/ToyArtifact.h"
+
+#include <cstdio>
+
+using namespace kimi;
+using namespace kimi::artifact;
+
+/// A kernel of a GPU: threads, shared memory, a cluster, a tensor map.
+static void addGpuLaunch(KernelT &kernel) {
+  kernel.parameters = "token_tile = 16";
+  kernel.threads = 128;
+  kernel.shared_bytes = 49152;
+  kernel.cluster = 2;
+  kernel.programmatic = true;
+  auto map = std::make_unique<TensorMapT>();
+  map->argument = 1;
+  map->type = DataType::bf16;
+  map->shape = {{DimSymbol::one, 64, 1}, {DimSymbol::tokens, 1, 1}};
+  map->strides = {128};
+  map->box = {64, 16};
+  map->swizzle = Swizzle::bytes_128;
+  kernel.tensor_maps.push_back(std::move(map));
+}
+
+/// A weight in a checkpoint's own file, for the second layer only; a cost with a cap.
+static void addWhatTheToyLeavesOut(PlanT &plan) {
+  RankT &rank = *plan.ranks[0];
+  addGpuLaunch(*rank.kernels[0]);
+  rank.kernels[1]->bytes.emplace_back(DimSymbol::tokens, 8, 384, 256);
+  const auto fileIndex = uint32_t(plan.files.size());
+  plan.files.push_back(std::make_unique<FileT>(*plan.files[1]));
+  plan.files.back()->path = "weights/reference";
+  plan.files.back()->is_reference = true;
+  auto weight = std::make_unique<WeightT>(*rank.weights[1]);
+  weight->name = "scales";
+  weight->type = DataType::bf16;
+  weight->shape = {3, 5};
+  weight->first_layer = 1;
+  weight->slices = {{fileIndex, 2, 30}};
+  rank.weights.push_back(std::move(weight));
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2)
+    return std::fprintf(stderr, "usage: write_plan_seeds FOLDER\n"), 1;
+  const std::filesystem::path folder = argv[1];
+  const test::ScratchDirectory scratch;
+  test::writeFile(folder / "toy.fb", test::readFile(test::writeToyArtifact(scratch.path()) / "plan.fb"));
+  const auto full = test::writeToyArtifact(scratch.path(), addWhatTheToyLeavesOut);
+  test::writeFile(folder / "full.fb", test::readFile(full / "plan.fb"));
+}
