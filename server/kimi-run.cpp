@@ -2,6 +2,7 @@
 // token ids runs as one batch and gives back ids or logits, which is how tests compare an artifact with its
 // reference.
 #include "runtime/kimi.h"
+#include "server/RandomWeights.h"
 #include "server/schedule/Scheduler.h"
 #include "server/text/Json.h"
 #include "server/text/ModelText.h"
@@ -321,6 +322,9 @@ Status runProgram(const Options &options) {
   engineOptions.useGraphs = !options.noGraph;
   engineOptions.readLogits = !options.logitsFile.empty();
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, engineOptions));
+  TRY_ASSIGN(std::string warning, warnOfRandomWeights(options.artifact));
+  if (!warning.empty())
+    fmt::print(stderr, "kimi-run: warning: {}\n", warning);
   return options.idsFile.empty() ? runText(*engine, options) : runIds(*engine, options);
 }
 

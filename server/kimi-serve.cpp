@@ -1,4 +1,5 @@
 // kimi-serve: serves one artifact to OpenAI clients. Only flags and order of start and end live here.
+#include "server/RandomWeights.h"
 #include "server/http/Server.h"
 
 #include "runtime/kimi.h"
@@ -91,6 +92,9 @@ Status serve(Options &options) {
   options.engine.verifyWeights = !options.skipVerification;
   options.engine.useGraphs = !options.noGraph;
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, options.engine));
+  TRY_ASSIGN(std::string warning, warnOfRandomWeights(options.artifact));
+  if (!warning.empty())
+    spdlog::warn("{}", warning);
   TRY_ASSIGN(text::ModelText text, loadingText.get());
   if (text.tokenizer.vocabSize() > static_cast<int32_t>(engine->model().vocabulary))
     return failure(fmt::format("the tokenizer has {} ids, the model {}: these files do not belong together",

@@ -1,6 +1,7 @@
 #include "compiler/emit/ReferredWeights.h"
 
 #include "compiler/emit/Parallel.h"
+#include "compiler/emit/WeightPacker.h"
 #include "compiler/import/Json.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -87,6 +88,33 @@ llvm::Expected<Start> Referrer::place(plan::WeightOp weight, int64_t layer) {
   return start;
 }
 
+/// One layer of one weight.
+struct ReferredSlice {
+  plan::WeightOp weight;
+  int64_t layer = 0;
+  Start start;
+};
+
+/// Whether some of its bytes are no numbers that kernels can take. Every nibble is one.
+bool needsCheck(plan::WeightOp weight) {
+  auto quantised = weight.getQuantised();
+  return quantised && (quantised->getPart() == model::QuantisedPart::scales ||
+                       !weight.getLogicalType().getElementType().isInteger(4));
+}
+
+/// Reads what packing would have looked at while it read.
+llvm::Error checkNumbers(llvm::ArrayRef<ReferredSlice> slices, const import_::CheckpointIndex &checkpoint,
+                         const SourceFiles &sources, const PackOptions &options) {
+  const auto checked = llvm::to_vector(
+      llvm::make_filter_range(slices, [](const ReferredSlice &slice) { return needsCheck(slice.weight); }));
+  return parallelFor(checked.size(), options.threads, [&](size_t index) -> llvm::Error {
+    llvm::Expected<WeightSource> source = findSource(checked[index].weight, checked[index].layer, checkpoint);
+    if (!source)
+      return source.takeError();
+    return WeightPacker(checked[index].weight, *source, sources.getFiles()).stream(nullptr, nullptr);
+  });
+}
+
 /// Links `directory`/checkpoint/NAME to every file in `used` and hashes it. In their order.
 llvm::Expected<std::vector<FileRecord>> linkFiles(const std::map<unsigned, unsigned> &used, const SourceFiles &sources,
                                                   const PackOptions &options) {
@@ -122,7 +150,7 @@ llvm::Error referWeights(mlir::ModuleOp plan, const import_::CheckpointIndex &ch
                          const PackOptions &options, PackedWeights &packed) {
   Referrer referrer(checkpoint, sources);
   std::map<unsigned, unsigned> used; // file of the checkpoint → index into packed.files
-  std::vector<std::pair<plan::WeightOp, Start>> starts;
+  std::vector<ReferredSlice> slices;
   for (auto weight : plan.getOps<plan::WeightOp>()) {
     if (!weight.getSource())
       continue;
@@ -132,9 +160,11 @@ llvm::Error referWeights(mlir::ModuleOp plan, const import_::CheckpointIndex &ch
       if (!start)
         return start.takeError();
       used[start->file] = 0;
-      starts.push_back({weight, *start});
+      slices.push_back({weight, layer, *start});
     }
   }
+  if (llvm::Error error = checkNumbers(slices, checkpoint, sources, options))
+    return error;
   llvm::Expected<std::vector<FileRecord>> files = linkFiles(used, sources, options);
   if (!files)
     return files.takeError();
@@ -144,8 +174,8 @@ llvm::Error referWeights(mlir::ModuleOp plan, const import_::CheckpointIndex &ch
     packed.bytes += record.bytes;
     packed.verified.insert(record.path);
   }
-  for (auto &[weight, start] : starts)
-    packed.slices[weight.getSymName()].push_back({used[start.file], start.offset});
+  for (ReferredSlice &slice : slices)
+    packed.slices[slice.weight.getSymName()].push_back({used[slice.start.file], slice.start.offset});
   return sources.checkUnchanged();
 }
 
