@@ -1,5 +1,7 @@
 #include "Block.h"
 
+#include "Races.h"
+
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
 
@@ -77,12 +79,16 @@ public:
 
   void wait(At at, int line) {
     Thread &thread = threads[threadIndex.x];
+    races::settle();
     thread.at = at;
     thread.line = line;
     scheduler = std::move(scheduler).resume();
   }
 
-  [[gnu::format(printf, 2, 3)]] void fail(const char *format, ...);
+  void fail(const std::string &what) {
+    if (error.empty())
+      error = std::string("kernel '") + name + "', block " + std::to_string(blockIndex.x) + ": " + what;
+  }
 
   std::array<Thread, kMaxThreads> threads;
   unsigned char *shared = nullptr;
@@ -106,19 +112,8 @@ private:
   std::string error;
   Order order = Order::Ascending;
   std::minstd_rand random;
-  Memory stacks{kMaxThreads * kStackStride}, sharedMemory{kSharedBytes};
+  Memory memory{kMaxThreads * kStackStride + kSharedBytes}; // stacks, and shared memory at its end
 };
-
-void Block::fail(const char *format, ...) {
-  if (!error.empty())
-    return;
-  char text[256];
-  va_list list;
-  va_start(list, format);
-  std::vsnprintf(text, sizeof text, format, list);
-  va_end(list);
-  error = std::string("kernel '") + name + "', block " + std::to_string(blockIndex.x) + ": " + text;
-}
 
 void Block::readOrder() {
   const char *variable = std::getenv("KIMI_EMULATE_ORDER");
@@ -129,13 +124,13 @@ void Block::readOrder() {
     order = Order::Random;
     random.seed(unsigned(std::strtoul(text.c_str() + 7, nullptr, 10)) * 7919 + blockIndex.x + 1);
   } else {
-    fail("KIMI_EMULATE_ORDER is %s; ascending, descending and random:SEED are known", text.c_str());
+    emulate::fail("KIMI_EMULATE_ORDER is %s; ascending, descending and random:SEED are known", text.c_str());
   }
 }
 
 void Block::start(const Kernel &kernel, void *const *parameters) {
   for (unsigned i = 0; i < numThreads; ++i) {
-    unsigned char *bottom = stacks.begin() + i * kStackStride;
+    unsigned char *bottom = memory.begin() + i * kStackStride;
     std::memset(bottom, kUnused, 64);
     const boost::context::stack_context stack = [&] {
       boost::context::stack_context context;
@@ -148,6 +143,7 @@ void Block::start(const Kernel &kernel, void *const *parameters) {
                                [this, i, &kernel, parameters](fiber &&caller) {
                                  scheduler = std::move(caller);
                                  kernel.call(parameters);
+                                 races::settle();
                                  threads[i].at = At::End;
                                  return std::move(scheduler);
                                });
@@ -186,7 +182,7 @@ bool Block::exchange(unsigned begin, unsigned end) {
   auto same = [&](const Thread &t) { return t.at == At::Shuffle && t.line == first->line && t.distance == first->distance; };
   const unsigned together = unsigned(std::count_if(threads.begin() + begin, threads.begin() + end, same));
   if (together != kWarp) {
-    fail("%u of the 32 threads of warp %u reach the shuffle in line %d with distance %d", together, begin / kWarp,
+    emulate::fail("%u of the 32 threads of warp %u reach the shuffle in line %d with distance %d", together, begin / kWarp,
          first->line, first->distance);
     return false;
   }
@@ -224,14 +220,14 @@ void Block::checkTogether() {
   auto same = [&](const Thread &t) { return t.at == At::Barrier && t.line == first->line; };
   const unsigned together = unsigned(std::count_if(threads.begin(), threads.begin() + numThreads, same));
   if (together != numThreads)
-    fail("%u of %u threads reach the barrier in line %d, %u have ended", together, numThreads, first->line, ended);
+    emulate::fail("%u of %u threads reach the barrier in line %d, %u have ended", together, numThreads, first->line, ended);
 }
 
 void Block::checkStacks() {
   for (unsigned i = 0; i < numThreads; ++i)
     for (unsigned at = 0; at < 64; ++at)
-      if (stacks.begin()[i * kStackStride + at] != kUnused)
-        return fail("thread %u needs more than %zu bytes of stack: raise kStackBytes in Block.cpp", i, kStackBytes);
+      if (memory.begin()[i * kStackStride + at] != kUnused)
+        return emulate::fail("thread %u needs more than %zu bytes of stack: raise kStackBytes in Block.cpp", i, kStackBytes);
 }
 
 const char *Block::run(const Kernel &kernel, void *const *parameters, unsigned number, unsigned count, unsigned bytes) {
@@ -241,17 +237,19 @@ const char *Block::run(const Kernel &kernel, void *const *parameters, unsigned n
   error.clear();
   readOrder();
   if (count == 0 || count > kernel.maxThreads)
-    fail("launched with %u threads, but its launch bounds say %u", count, kernel.maxThreads);
+    emulate::fail("launched with %u threads, but its launch bounds say %u", count, kernel.maxThreads);
   if (bytes > kSharedBytes)
-    fail("launched with %u bytes of shared memory, a block has %zu", bytes, kSharedBytes);
+    emulate::fail("launched with %u bytes of shared memory, a block has %zu", bytes, kSharedBytes);
   if (!error.empty())
     return error.c_str();
-  shared = sharedMemory.end() - (bytes + 127) / 128 * 128;
-  std::memset(shared, 0xff, size_t(sharedMemory.end() - shared));
+  shared = memory.end() - (bytes + 127) / 128 * 128;
+  std::memset(shared, 0xff, size_t(memory.end() - shared));
+  races::startBlock(number, memory.begin(), memory.end());
   start(kernel, parameters);
   while (error.empty() && countAt(0, numThreads, At::End) < numThreads) {
     runInterval();
     checkTogether();
+    races::startInterval();
   }
   for (unsigned i = 0; i < numThreads; ++i)
     threads[i].context = fiber(); // those that wait still are unwound
@@ -259,12 +257,21 @@ const char *Block::run(const Kernel &kernel, void *const *parameters, unsigned n
   return error.empty() ? nullptr : error.c_str();
 }
 
-Block &block() {
+} // namespace
+
+static Block &block() {
   static Block instance;
   return instance;
 }
 
-} // namespace
+void fail(const char *format, ...) {
+  char text[256];
+  va_list list;
+  va_start(list, format);
+  std::vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  block().fail(text);
+}
 
 const char *runBlock(const Kernel &kernel, void *const *parameters, unsigned number, unsigned threads,
                      unsigned sharedBytes) {
@@ -279,7 +286,7 @@ unsigned shuffleXor(int line, unsigned mask, unsigned bits, int distance, int wi
   Block &all = block();
   Thread &thread = all.threads[threadIndex.x];
   if (mask != 0xffffffff || width != int(kWarp) || distance <= 0 || distance >= int(kWarp))
-    all.fail("the shuffle in line %d has mask %#x, distance %d and width %d: only whole warps are emulated", line, mask,
+    emulate::fail("the shuffle in line %d has mask %#x, distance %d and width %d: only whole warps are emulated", line, mask,
              distance, width);
   thread.bits = bits;
   thread.distance = distance;

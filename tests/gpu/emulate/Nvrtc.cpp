@@ -14,6 +14,7 @@
 #include <map>
 #include <regex>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 extern char **environ;
@@ -52,7 +53,7 @@ struct Scratch {
   std::filesystem::path path;
 };
 
-/// Runs a program to its end with its messages in `log`; its exit code, or -1.
+/// Runs a program to its end with its messages, in English, in `log`; its exit code, or -1.
 int run(const std::vector<std::string> &words, const std::string &log) {
   std::vector<char *> arguments;
   for (const std::string &word : words)
@@ -61,8 +62,14 @@ int run(const std::vector<std::string> &words, const std::string &log) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_CREAT | O_WRONLY, 0600);
+  static char english[] = "LC_ALL=C";
+  std::vector<char *> environment{english};
+  for (char **variable = environ; *variable; ++variable)
+    if (!std::string_view(*variable).starts_with("LC_ALL="))
+      environment.push_back(*variable);
+  environment.push_back(nullptr);
   pid_t child = 0;
-  const int failed = ::posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environ);
+  const int failed = ::posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environment.data());
   ::posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (failed || ::waitpid(child, &status, 0) != child || !WIFEXITED(status))
@@ -80,14 +87,21 @@ std::string likeNvrtc(const std::string &log) {
   return std::regex_replace(log, std::regex(R"(([^\s:]+):(\d+):\d+: (fatal )?error:)"), "$1($2): error:");
 }
 
-/// g++ makes `image` of the text in `source`. What EMULATE_.. hold, CMake knows.
-std::vector<std::string> command(const std::string &source, const std::string &image, int architecture) {
-  return {EMULATE_COMPILER, "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-std=c++17", "-x", "c++", "-w",
-          "-march=x86-64-v3", "-ffp-contract=off", // fused where the text says so: --fmad=false
-          "-fno-strict-aliasing",                  // shared memory holds one type after another
-          "-fno-diagnostics-show-caret", "-D__CUDA_ARCH__=" + std::to_string(architecture),
-          "-I" EMULATE_FOLDER, "-include", EMULATE_FOLDER "/device.h", source, "-o", image, "-x", "none",
-          EMULATE_BLOCK, "-lboost_context"};
+/// g++: text → object. What EMULATE_.. hold, CMake knows.
+std::vector<std::string> compiling(const std::string &source, const std::string &object, int architecture) {
+  return {
+      EMULATE_COMPILER, "-c", "-Og", "-fPIC", "-fvisibility=hidden", "-std=c++17", "-w", "-march=x86-64-v3",
+      "-ffp-contract=off",    // fused where the text says so: --fmad=false
+      "-fno-strict-aliasing", // shared memory holds one type after another
+      "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", // every access is a call: Races.h
+      "-fsanitize=alignment",
+      "-fno-diagnostics-show-caret", "-D__CUDA_ARCH__=" + std::to_string(architecture), "-I" EMULATE_FOLDER, "-include",
+      EMULATE_FOLDER "/device.h", source, "-o", object};
+}
+
+/// g++: object → image. Without -fsanitize, whose functions are in Races.cpp.
+std::vector<std::string> linking(const std::string &object, const std::string &image) {
+  return {EMULATE_COMPILER, "-shared", object, "-o", image, EMULATE_BLOCK, "-lboost_context"};
 }
 
 Code compile(Program &program, int architecture) {
@@ -97,10 +111,10 @@ Code compile(Program &program, int architecture) {
     return kCompilation;
   }
   Scratch scratch;
-  const std::string source = scratch.path / "kernel.cpp", image = scratch.path / "kernel.so", log = scratch.path / "log";
+  const std::string source = scratch.path / "kernel.cpp", object = scratch.path / "kernel.o",
+                    image = scratch.path / "kernel.so", log = scratch.path / "log";
   std::ofstream(source) << "#line 1 \"" << program.file << "\"\n" << *text;
-  const int failed = run(command(source, image, architecture), log);
-  if (failed) {
+  if (run(compiling(source, object, architecture), log) || run(linking(object, image), log)) {
     program.log = likeNvrtc(readFile(log));
     if (program.log.empty())
       program.log = "error: " EMULATE_COMPILER " cannot run here\n";

@@ -94,8 +94,11 @@ inline void ptx_cvt_rn_bf16_f32(unsigned short &d, float a) {
 
 namespace emulate {
 
+// Not inlined: kernels convert in hundreds of places.
+#define EMULATE_ONCE __attribute__((noinline)) inline
+
 /// Sign, four bits of exponent with bias 7, three of mantissa; no infinity, all ones is NaN.
-inline float valueOfE4m3(unsigned code) {
+EMULATE_ONCE float valueOfE4m3(unsigned code) {
   const int exponent = code >> 3 & 15, mantissa = code & 7;
   const float magnitude = (code & 0x7f) == 0x7f ? __builtin_nanf("")
                           : exponent == 0       ? __builtin_ldexpf(mantissa, -9)
@@ -104,7 +107,7 @@ inline float valueOfE4m3(unsigned code) {
 }
 
 /// The nearest, ties to an even code; beyond 448 it is 448.
-inline unsigned e4m3Of(float x) {
+EMULATE_ONCE unsigned e4m3Of(float x) {
   const unsigned sign = __float_as_uint(x) >> 24 & 0x80;
   const float magnitude = __builtin_fabsf(x);
   if (x != x)

@@ -3,9 +3,9 @@
 What a step is given and what its launches mean is said in runtime/schema/artifact.fbs. Needs numpy and flatc.
 """
 import ctypes
-import itertools
 import json
 import math
+import mmap
 import pathlib
 import subprocess
 import tempfile
@@ -21,7 +21,7 @@ INPUTS = ["token_ids", "positions", "token_sequences", "sequence_offsets", "bloc
           "presence_penalty", "frequency_penalty", "logprob_counts"]
 OUTPUTS = ["sampled_tokens", "logits", "sampled_logprobs", "top_tokens", "top_logprobs", "finite"]
 ELEMENT_BYTES = {"i8": 1, "u8": 1, "i32": 4, "u32": 4, "i64": 8, "bf16": 2, "f16": 2, "f32": 4, "f8e4m3": 1}
-BLOCKS_TOO_MANY = 2  # a launch may have more blocks than tasks: those do nothing
+BLOCKS_TOO_MANY = 2  # a launch whose tasks depend on the step may have more blocks: those do nothing
 
 
 class KernelError(Exception):
@@ -29,8 +29,21 @@ class KernelError(Exception):
 
 
 def poisoned(num_bytes):
-    """NaN in every float type."""
-    return np.full(max(num_bytes, 64), 0xFF, np.uint8)
+    """Memory of NaN in every float type, on a multiple of 64 bytes. What touches the page behind it faults."""
+    size = -(-max(num_bytes, 1) // 64) * 64
+    pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = np.frombuffer(mmap.mmap(-1, pages + mmap.PAGESIZE), np.uint8)
+    if ctypes.CDLL(None).mprotect(ctypes.c_void_p(memory.ctypes.data + pages), ctypes.c_size_t(mmap.PAGESIZE), 0):
+        raise OSError("mprotect fails")
+    memory[pages - size:pages] = 0xFF
+    return memory[pages - size:pages - size + num_bytes]
+
+
+def placed(array):
+    """A copy of an array in such memory."""
+    copy = poisoned(array.nbytes)
+    copy[:] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return copy
 
 
 def read_plan(artifact):
@@ -70,7 +83,7 @@ class Plan:
         piece = weight["slices"][layer - weight["first_layer"]]
         if piece["file"] not in self.files:
             path = self.plan["files"][piece["file"]]["path"]
-            self.files[piece["file"]] = np.fromfile(self.artifact / path, np.uint8)
+            self.files[piece["file"]] = np.memmap(self.artifact / path, np.uint8, "r")
         return self.files[piece["file"]].ctypes.data + piece["offset"]
 
     def _address(self, argument, layer):
@@ -88,9 +101,11 @@ class Plan:
         pointers = [ctypes.c_void_p(dims.ctypes.data)]
         pointers += [ctypes.c_void_p(self._address(argument, layer)) for argument in launch["arguments"]]
         parameters = (ctypes.c_void_p * len(pointers))(*[ctypes.addressof(pointer) for pointer in pointers])
+        grid = launch.get("grid", [])
         tasks = math.prod(-(-int(dims[DIMS.index(extent["symbol"])]) * extent["multiplier"] // extent["divisor"])
-                          for extent in launch.get("grid", []))
-        for block in range(tasks + BLOCKS_TOO_MANY if tasks else 0):
+                          for extent in grid)
+        is_fixed = all(extent["symbol"] == "one" for extent in grid)
+        for block in range(tasks if is_fixed else tasks + BLOCKS_TOO_MANY):
             error = kernel(parameters, block, name["threads"], name["shared_bytes"])
             if error:
                 raise KernelError(error.decode())
@@ -113,7 +128,7 @@ class Plan:
                      context_tokens=int(np.sum(inputs["positions"])) + tokens)
         dims = np.array([sizes[name] for name in DIMS] + [0] * 7, np.int64)
         self.arena = poisoned(entry["arena_bytes"])
-        self.inputs = [np.ascontiguousarray(inputs[name]) for name in INPUTS]
+        self.inputs = [placed(inputs[name]) for name in INPUTS]
         top = {"logits": self.vocabulary, "top_tokens": 20, "top_logprobs": 20}
         self.outputs = [poisoned(rows * top.get(name, 1) * 4) for name in OUTPUTS]
         for launch, layer in self._steps(entry["steps"]):
