@@ -62,7 +62,7 @@ class Kernels:
 
     def _run_blocks(self, name, pointers, sizes):
         """As tests/gpu/emulate/Block.h says. Block 0 comes first: it starts a launch."""
-        function = getattr(self.libraries[self.attribute(name, r'kernel.code = "(.*?)"')], name)
+        function = getattr(self.libraries[self.attribute(name, r'kernel.code = "(.*?)"')], name + "_block")
         function.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint]
         function.restype = ctypes.c_char_p
         pointers = [ctypes.c_void_p(ctypes.addressof(sizes)), *pointers]

@@ -28,7 +28,6 @@ namespace {
 using boost::context::fiber;
 
 constexpr unsigned kWarp = 32, kMaxThreads = 1024;
-constexpr size_t kSharedBytes = 232448; // of one block of sm_90; sm_80 has less, which kimic checks
 constexpr size_t kPage = 4096;
 constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kStackStride = kStackBytes + 5 * 64; // stacks must not fall on the same lines of the caches
@@ -239,7 +238,7 @@ const char *Block::run(const Kernel &kernel, void *const *parameters, unsigned n
   if (count == 0 || count > kernel.maxThreads)
     emulate::fail("launched with %u threads, but its launch bounds say %u", count, kernel.maxThreads);
   if (bytes > kSharedBytes)
-    emulate::fail("launched with %u bytes of shared memory, a block has %zu", bytes, kSharedBytes);
+    emulate::fail("launched with %u bytes of shared memory, a block has %u", bytes, kSharedBytes);
   if (!error.empty())
     return error.c_str();
   shared = memory.end() - (bytes + 127) / 128 * 128;
@@ -278,6 +277,13 @@ const char *runBlock(const Kernel &kernel, void *const *parameters, unsigned num
   static std::mutex one;
   std::lock_guard lock(one);
   return block().run(kernel, parameters, number, threads, sharedBytes);
+}
+
+void endOnError(const char *error) {
+  if (!error)
+    return;
+  std::fprintf(stderr, "%s\n", error);
+  std::abort();
 }
 
 void barrier(int line) { block().wait(At::Barrier, line); }

@@ -11,6 +11,9 @@ struct Index {
 /// Of the running thread.
 extern Index threadIndex, blockIndex;
 
+/// Shared memory that one block may have on sm_90. sm_80 has less, which kimic checks.
+inline constexpr unsigned kSharedBytes = 232448;
+
 /// What an image knows about its kernel. `call` takes the addresses of the kernel's arguments.
 struct Kernel {
   const char *name;
@@ -23,6 +26,8 @@ struct Kernel {
 /// random:SEED) says in which order threads run where nothing orders them.
 const char *runBlock(const Kernel &kernel, void *const *parameters, unsigned block, unsigned threads,
                      unsigned sharedBytes);
+/// Ends the program with an error of runBlock.
+void endOnError(const char *error);
 
 // What running threads call. `line` is that of the kernel's text.
 void barrier(int line);

@@ -121,11 +121,7 @@ Result translate(const std::string &cuda) {
   *text = std::regex_replace(*text, kernelHead, "static void$2emulatedKernel(");
   *text = std::regex_replace(*text, sharedArray,
                              "$1 *const $2 = reinterpret_cast<$1 *>(emulate::sharedMemory());");
-  return *text + "\nextern \"C\" __attribute__((visibility(\"default\"))) const char *" + name +
-         "(void *const *parameters, unsigned block, unsigned threads, unsigned sharedBytes) {\n"
-         "  static const emulate::Kernel kernel = {\"" + name + "\", " + threads +
-         ", [](void *const *parameters) { emulate::call(emulatedKernel, parameters); }};\n"
-         "  return emulate::runBlock(kernel, parameters, block, threads, sharedBytes);\n}\n";
+  return *text + "\nEMULATE_IMAGE(" + name + ", " + threads + ")\n";
 }
 
 } // namespace emulate

@@ -27,16 +27,45 @@ template <typename T> inline T shuffle(int line, unsigned mask, T value, int dis
   return bitsOf<T>(shuffleXor(line, mask, bitsOf<unsigned>(value), distance, width));
 }
 
+/// A fake driver marks addresses of device memory, so that nothing on the host follows one by mistake.
+template <typename T> inline T *onHost(T *address) {
+  constexpr auto deviceBit = static_cast<__UINTPTR_TYPE__>(1) << 62;
+  return reinterpret_cast<T *>(reinterpret_cast<__UINTPTR_TYPE__>(address) & ~deviceBit);
+}
+template <typename T> inline T onHost(T value) { return value; }
+
 /// Calls a kernel with the arguments whose addresses `parameters` holds.
 template <typename... Args> inline void call(void (*kernel)(Args...), void *const *parameters) {
   struct Call {
     Call(void (*kernel)(Args...), Args... args) { kernel(args...); }
   };
   unsigned next = 0;
-  Call{kernel, *static_cast<Args *>(parameters[next++])...}; // braces: from left to right
+  Call{kernel, onHost(*static_cast<Args *>(parameters[next++]))...}; // braces: from left to right
 }
 
+/// Bytes of each of a kernel's parameters, then 0.
+template <typename... Args> struct ParameterBytes {
+  constexpr ParameterBytes(void (*)(Args...)) {}
+  unsigned bytes[sizeof...(Args) + 1] = {sizeof(Args)..., 0};
+};
+
 } // namespace emulate
+
+/// What an image exports. NAME_block runs one block and returns null, or what a GPU would not forgive. NAME and NAME_parameters are
+/// what tests/runtime/fake_cuda calls: the block's threads are those of the launch bounds, and what a GPU would not forgive
+/// ends the program.
+#define EMULATE_EXPORT extern "C" __attribute__((visibility("default")))
+#define EMULATE_IMAGE(NAME, THREADS)                                                                                    \
+  EMULATE_EXPORT const char *NAME##_block(void *const *parameters, unsigned block, unsigned threads,                    \
+                                          unsigned sharedBytes) {                                                       \
+    static const emulate::Kernel kernel = {                                                                             \
+        #NAME, THREADS, [](void *const *parameters) { emulate::call(emulatedKernel, parameters); }};                    \
+    return emulate::runBlock(kernel, parameters, block, threads, sharedBytes);                                          \
+  }                                                                                                                     \
+  EMULATE_EXPORT void NAME(void **parameters, long block) {                                                             \
+    emulate::endOnError(NAME##_block(parameters, static_cast<unsigned>(block), THREADS, emulate::kSharedBytes));        \
+  }                                                                                                                     \
+  EMULATE_EXPORT const emulate::ParameterBytes NAME##_parameters{emulatedKernel};
 
 //===- built-in functions -----------------------------------------------------------------------------------------===//
 

@@ -73,7 +73,7 @@ class Plan:
 
     def _kernel(self, kernel):
         file = self.plan["files"][self.rank["code"][kernel["code"]]]["path"]
-        function = getattr(ctypes.CDLL(str(self.artifact / file)), kernel["name"])
+        function = getattr(ctypes.CDLL(str(self.artifact / file)), kernel["name"] + "_block")
         function.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint]
         function.restype = ctypes.c_char_p
         return function

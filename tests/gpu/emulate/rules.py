@@ -47,7 +47,7 @@ def run(body, blocks=1, threads=256, shared=1024, order="ascending", arch="sm_90
     with tempfile.NamedTemporaryFile(suffix=".so") as file:
         file.write(image)
         file.flush()
-        kernel = ctypes.CDLL(file.name).k
+        kernel = ctypes.CDLL(file.name).k_block
     kernel.argtypes, kernel.restype = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint], ctypes.c_char_p
     os.environ["KIMI_EMULATE_ORDER"] = order
     dims, out = np.ones(16, np.int64), np.zeros(4096, np.int32)
