@@ -61,8 +61,10 @@ Expected<Report> makeReport(const Artifact &artifact, const Options &options) {
   if (report.context > contextLength)
     return failure(
         fmt::format("--context {} is beyond the model's {} positions", report.context, contextLength));
-  if (auto status = checkTarget(rank.target()->string_view(), Processor::host()); !status)
-    report.targetStatus = status.error().message;
+  if (rank.target()->string_view().starts_with("cuda:"))
+    report.targetStatus = "it needs a GPU, which is asked when the artifact is loaded";
+  else if (auto status = checkTarget(rank.target()->string_view(), Processor::host()); !status)
+    report.targetStatus = "not on this machine: " + status.error().message;
   for (const artifact::Entry *entry : *rank.entries())
     if (options.entry.empty() || options.entry == entry->name()->string_view())
       report.entries.push_back(describeEntry(rank, *entry, report.context));
@@ -92,7 +94,7 @@ void printHeader(const Report &report, const Options &options) {
   fmt::print("  numerics  {}\n", model.numerics() ? model.numerics()->string_view() : "not recorded");
   fmt::print("  target    {} ({})\n", report.artifact.rank().target()->string_view(),
              report.targetStatus.empty() ? "this machine runs it"
-                                         : "not on this machine: " + report.targetStatus);
+                                         : report.targetStatus);
   if (!manifest.weights.empty() && manifest.weights != "packed")
     fmt::print("  weights   {}: {}\n", manifest.weights,
                manifest.weights.starts_with("random") ? "for benchmarks, not a model" : "of the checkpoint");

@@ -30,6 +30,8 @@ struct EngineOptions {
   uint64_t cacheBytes = 0;       // memory for the paged cache; 0 = maxSequences of the largest decode entry at full
                                  // context, but at most a quarter of the free memory
   bool verifyWeights = true;     // hash every weight file while loading
+  bool readLogits = false;       // outputs().logits are wanted; a GPU's stay on it otherwise. A CPU's are always there
+  bool useGraphs = true;         // false: a GPU's kernels are launched and waited for one by one, so that an error names one
   bool poison = false;           // for tests: fill scratch memory and outputs with NaN bytes before each step
   /// Called now and then by the loading thread while files are verified: bytes hashed so far, bytes to hash.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
@@ -79,7 +81,7 @@ struct StepInputs {
 /// Valid until the next step.
 struct StepOutputs {
   std::span<const int32_t> sampledTokens;
-  std::span<const float> logits;           // [numLogitRows][vocabulary]
+  std::span<const float> logits;           // [numLogitRows][vocabulary]; see EngineOptions::readLogits
   std::span<const float> sampledLogprobs;
   std::span<const int32_t> topTokens;      // [numLogitRows][kMaxTopLogprobs]
   std::span<const float> topLogprobs;
@@ -93,6 +95,13 @@ struct KernelTime {
   double seconds = 0;
   double bytes = 0;   // by the plan's cost
   double flops = 0;
+};
+
+/// What the engine's processor can do at most, measured where that is possible.
+struct MachineCeilings {
+  std::string processor;         // "16 threads", "NVIDIA H200"
+  double readBytesPerSecond = 0; // of the memory that holds the weights
+  double flopsPerSecond = 0;     // f32, a fused multiply-add is two
 };
 
 class Engine {
@@ -113,6 +122,7 @@ public:
   virtual const StepOutputs &outputs() const = 0;
 
   virtual void setProfiling(bool on) = 0;              // also clears the times
+  virtual Expected<MachineCeilings> measureCeilings() = 0;
   virtual std::vector<KernelTime> profile() const = 0;
 };
 

@@ -310,12 +310,15 @@ void declareOptions(CLI::App &app, Options &options) {
                  "Tokens in one step; 0 = likewise");
   app.add_option("--max-prefill-chunk", options.scheduler.maxPrefillChunk,
                  "Tokens of one prompt in one step; 0 = likewise");
+  app.add_flag("!--no-graphs", options.engine.useGraphs, "On a GPU: launch kernels one by one, so that an error names one");
+  app.add_flag("--poison", options.engine.poison, "For tests: fill scratch memory and outputs with NaN before each step");
   app.add_flag("--skip-verification", options.skipVerification, "Do not hash the weight files while loading");
 }
 
 Status runProgram(const Options &options) {
   EngineOptions engineOptions = options.engine;
   engineOptions.verifyWeights = !options.skipVerification;
+  engineOptions.readLogits = !options.logitsFile.empty();
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, engineOptions));
   return options.idsFile.empty() ? runText(*engine, options) : runIds(*engine, options);
 }

@@ -71,6 +71,8 @@ std::optional<std::string> unsignedExpression(Operation *op, Texts x) {
                          .Default(StringRef());
   if (!symbol.empty() && type.isIndex())
     return infix(x, symbol);
+  if (isa<arith::MinUIOp, arith::MaxUIOp>(op) && type.isIndex())
+    return call(isa<arith::MinUIOp>(op) ? "min" : "max", x);
   if (!symbol.empty())
     return *cudaType(type) + "(" + asUnsigned(type, x[0]) + " " + symbol.str() + " " + asUnsigned(type, x[1]) + ")";
   if (isa<arith::MinUIOp, arith::MaxUIOp>(op)) {

@@ -1,5 +1,7 @@
 #include "passes/codegen/VectorLoads.h"
 
+#include "passes/codegen/ThreadLoops.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -41,7 +43,7 @@ bool rowsAreAligned(Value memref, int64_t elements) {
       return false;
   if (auto view = memref.getDefiningOp<memref::ViewOp>())
     return isConstantIntValue(view.getByteShift(), 0);
-  if (memref.getDefiningOp<memref::AllocOp>())
+  if (isa<BlockArgument>(memref) || memref.getDefiningOp<memref::AllocOp>())
     return true;
   if (auto cast = memref.getDefiningOp<memref::CastOp>())
     return rowsAreAligned(cast.getSource(), elements);
@@ -60,12 +62,16 @@ bool rowsAreAligned(Value memref, int64_t elements) {
 
 int64_t chunkOf(linalg::GenericOp op, unsigned loop) {
   int64_t size = op.getStaticLoopRanges()[loop], chunk = 1;
+  if (ShapedType::isDynamic(size))
+    return 1;
   for (OpOperand *input : op.getDpsInputOperands())
     if (AffineMap map = op.getMatchingIndexingMap(input); map.getNumResults() && isa<MemRefType>(input->get().getType()))
       if (auto divisor = divisorOf(map.getResults().back(), loop); divisor && *divisor <= kMaxChunk)
         chunk = std::max(chunk, *divisor * kLoadBytes / bytesOf(input->get()));
   chunk = std::min(chunk, kMaxChunk);
-  return ShapedType::isDynamic(size) || size % chunk != 0 ? 1 : chunk;
+  while (chunk > 1 && size / chunk < kWarpThreads) // rather all lanes than wide loads
+    chunk /= 2;
+  return size % chunk == 0 ? chunk : 1;
 }
 
 AlongLoop alongLoop(linalg::GenericOp op, OpOperand &operand, unsigned loop, int64_t chunk) {

@@ -96,6 +96,12 @@ private:
   }
 
   Status checkKernel(const Kernel &kernel) {
+    auto name = fmt::format("kernel {}", kernel.name()->string_view());
+    TRY(checkIndex(name + "'s code file", kernel.code(), sizeOf(rank.code())));
+    bool isCuda = rank.target()->string_view().starts_with("cuda:");
+    TRY(checkRange(name + "'s threads", kernel.threads(), isCuda ? 1 : 0, 1024));
+    if (kernel.cluster() != 1 || kernel.programmatic() || sizeOf(kernel.tensor_maps()) > 0)
+      return failure(name + " wants clusters, a programmatic launch or tensor maps, which this runtime does not know yet");
     TRY(checkCosts(kernel, kernel.bytes()));
     return checkCosts(kernel, kernel.flops());
   }

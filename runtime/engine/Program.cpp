@@ -34,7 +34,7 @@ static void *resolve(const Argument &argument, uint32_t layer, const Addresses &
   return nullptr; // checkPlan refuses other kinds
 }
 
-Program::Program(const Entry &entry, const Addresses &addresses) : planEntry(&entry) {
+Program::Program(const Entry &entry, const Addresses &addresses) {
   forEachLaunch(addresses.artifact.rank(), entry,
                 [&](const Launch &launch, uint32_t layer) { addLaunch(launch, layer, addresses); });
 }
@@ -49,16 +49,6 @@ void Program::addLaunch(const Launch &launch, uint32_t layer, const Addresses &a
     extents.push_back(*launch.grid()->Get(i));
   for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
     arguments.push_back(resolve(*launch.arguments()->Get(i), layer, addresses));
-}
-
-bool Program::fits(const Dims &dims) const {
-  const Capacity &capacity = *planEntry->capacity();
-  auto size = [&](DimSymbol symbol) { return dims[size_t(symbol)]; };
-  return size(DimSymbol::tokens) <= capacity.max_tokens() &&
-         size(DimSymbol::sequences) <= capacity.max_sequences() &&
-         size(DimSymbol::logit_rows) <= capacity.max_logit_rows() &&
-         size(DimSymbol::bias_entries) <= capacity.max_bias_entries() &&
-         size(DimSymbol::penalty_entries) <= capacity.max_penalty_entries();
 }
 
 int64_t Program::numTasks(const LaunchRecord &launch, const Dims &dims) const {

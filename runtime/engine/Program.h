@@ -28,11 +28,6 @@ public:
   /// `entry` has passed checkPlan, so every index in it is good.
   Program(const artifact::Entry &entry, const Addresses &addresses);
 
-  const artifact::Entry &entry() const { return *planEntry; }
-
-  /// True when the entry's buffers hold a step of these sizes.
-  bool fits(const Dims &dims) const;
-
   /// `profile` may be null.
   void run(ThreadPool &pool, const Dims &dims, Profile *profile) const;
 
@@ -48,7 +43,6 @@ private:
   void addLaunch(const artifact::Launch &launch, uint32_t layer, const Addresses &addresses);
   int64_t numTasks(const LaunchRecord &launch, const Dims &dims) const;
 
-  const artifact::Entry *planEntry;
   std::vector<LaunchRecord> launches;
   std::vector<void *> arguments;
   std::vector<artifact::Extent> extents;

@@ -35,6 +35,10 @@ public:
   /// Fills the outputs with NaN bytes.
   void poisonOutputs();
 
+  /// All inputs, and all outputs, as they lie in memory: for an engine that keeps a copy elsewhere.
+  std::span<std::byte> inputBytes() const { return {inputBuffer.data(), inputBuffer.size()}; }
+  std::span<std::byte> outputBytes() const { return {outputBuffer.data(), outputBuffer.size()}; }
+
   uint64_t sizeBytes() const { return inputBuffer.size() + outputBuffer.size(); }
 
   /// What sizeBytes() of such a table will be.

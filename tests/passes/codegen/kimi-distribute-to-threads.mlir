@@ -21,16 +21,17 @@ func.func @elementwise(%x: memref<4x128xf32>, %y: memref<4x128xf32>) {
 
 // -----
 
-// A product with rows of weights contiguous along the sum: a warp per column, eight rows share a weight, lanes along K, and
-// a butterfly of five shuffles for each row. Two barriers around each operation; those between two are merged.
+// A product with rows of weights contiguous along the sum: a warp per column, eight rows share a weight, lanes along K
+// in chunks of 16 bytes, and a butterfly of five shuffles for each row. Two barriers around each operation; those between two are merged.
 // CHECK-LABEL: func.func @product
 // CHECK: gpu.barrier
 // CHECK: scf.for
 // CHECK: gpu.barrier
 // CHECK-NOT: gpu.barrier
 // CHECK: scf.for %{{.*}} = %{{.*}} to %c32 step %c8
-// CHECK: scf.for %{{.*}} = %{{.*}} to %c512 step %c32 iter_args
-// CHECK-COUNT-8: math.fma
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c512 step %c128 iter_args
+// CHECK: vector.load {{.*}} : memref<8x512xf32>, vector<4xf32>
+// CHECK-COUNT-32: math.fma
 // CHECK-COUNT-40: gpu.shuffle  xor
 // CHECK: scf.if
 // CHECK-COUNT-8: memref.store
@@ -54,7 +55,7 @@ func.func @product(%x: memref<8x512xf32>, %w: memref<32x512xf32>, %y: memref<8x3
 
 // One sum: all threads, then the warps' sums through shared memory, in their order.
 // CHECK-LABEL: func.func @row_sum
-// CHECK: scf.for %{{.*}} = %{{.*}} to %c7168 step %c256 iter_args
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c7168 step %c1024 iter_args
 // CHECK-COUNT-5: gpu.shuffle  xor
 // CHECK: gpu.barrier
 // CHECK: memref.store
