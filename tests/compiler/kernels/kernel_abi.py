@@ -61,7 +61,7 @@ class Kernels:
             function((ctypes.c_void_p * len(pointers))(*pointers), sizes, task)
 
     def _run_blocks(self, name, pointers, sizes):
-        """As tests/gpu/emulate/Block.h says. Block 0 comes first: it starts a launch."""
+        """As EMULATE_IMAGE in tests/gpu/emulate/device.h says. Block 0 comes first: it starts a launch."""
         function = getattr(self.libraries[self.attribute(name, r'kernel.code = "(.*?)"')], name + "_block")
         function.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint]
         function.restype = ctypes.c_char_p

@@ -1,7 +1,7 @@
 """kimi.sample as machine code against a plain reference. Usage: sample.py FOLDER [DRAWS]
 
-FOLDER holds sample.mlir's kernels: the CPU's in one .so, or emulated ones of a GPU in .cubin files (tests/gpu/emulate), which
-are slow: take fewer DRAWS.
+FOLDER holds sample.mlir's kernels: the CPU's in one .so, or emulated ones of a GPU in .cubin files (tests/gpu/emulate),
+which are slow: take fewer DRAWS.
 """
 import ctypes
 import math
@@ -56,7 +56,7 @@ def offsets(lists):
 
 
 def run_tasks(name, buffers, dims, tasks):
-    """The kernel ABI of runtime/schema/artifact.fbs, or the one of tests/gpu/emulate/Block.h with all shared memory there is."""
+    """The kernel ABI of runtime/schema/artifact.fbs; or, with all shared memory there is, tests/gpu/emulate/device.h's."""
     for library in LIBRARIES:
         if block := getattr(library, name + "_block", None):
             pointers = [ctypes.c_void_p(ctypes.addressof(dims)), *map(ctypes.c_void_p, buffers)]

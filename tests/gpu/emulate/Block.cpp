@@ -1,11 +1,10 @@
 #include "Block.h"
 
+#include "Memory.h"
 #include "Races.h"
 
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
-
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -28,7 +27,6 @@ namespace {
 using boost::context::fiber;
 
 constexpr unsigned kWarp = 32, kMaxThreads = 1024;
-constexpr size_t kPage = 4096;
 constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kStackStride = kStackBytes + 5 * 64; // stacks must not fall on the same lines of the caches
 constexpr unsigned char kUnused = 0xd5;               // what a stack holds where nobody has been
@@ -41,28 +39,6 @@ struct Thread {
   int line = 0;
   unsigned bits = 0; // given to, then got from a shuffle
   int distance = 0;
-};
-
-/// Memory that ends where no memory is.
-class Memory {
-public:
-  explicit Memory(size_t bytes) : size((bytes + kPage - 1) / kPage * kPage) {
-    void *memory = ::mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED || ::mprotect(static_cast<char *>(memory) + size, kPage, PROT_NONE)) {
-      std::perror("emulated block: mmap");
-      std::abort();
-    }
-    first = static_cast<unsigned char *>(memory);
-  }
-  Memory(const Memory &) = delete;
-  ~Memory() { ::munmap(first, size + kPage); }
-
-  unsigned char *begin() const { return first; }
-  unsigned char *end() const { return first + size; }
-
-private:
-  size_t size;
-  unsigned char *first;
 };
 
 /// Boost's fibers take a stack that somebody else keeps.
@@ -102,7 +78,9 @@ private:
   void checkStacks();
   unsigned countAt(unsigned begin, unsigned end, At at) const;
   unsigned next(size_t count) {
-    return order == Order::Ascending ? 0 : order == Order::Descending ? unsigned(count - 1) : unsigned(random() % count);
+    return order == Order::Ascending    ? 0
+           : order == Order::Descending ? unsigned(count - 1)
+                                        : unsigned(random() % count);
   }
 
   fiber scheduler;
@@ -131,15 +109,12 @@ void Block::start(const Kernel &kernel, void *const *parameters) {
   for (unsigned i = 0; i < numThreads; ++i) {
     unsigned char *bottom = memory.begin() + i * kStackStride;
     std::memset(bottom, kUnused, 64);
-    const boost::context::stack_context stack = [&] {
-      boost::context::stack_context context;
-      context.size = kStackBytes;
-      context.sp = bottom + kStackBytes;
-      return context;
-    }();
+    boost::context::stack_context stack;
+    stack.size = kStackBytes;
+    stack.sp = bottom + kStackBytes;
     threads[i].at = At::Start;
-    threads[i].context = fiber(std::allocator_arg, boost::context::preallocated(stack.sp, stack.size, stack), Borrowed(),
-                               [this, i, &kernel, parameters](fiber &&caller) {
+    threads[i].context = fiber(std::allocator_arg, boost::context::preallocated(stack.sp, stack.size, stack),
+                               Borrowed(), [this, i, &kernel, parameters](fiber &&caller) {
                                  scheduler = std::move(caller);
                                  kernel.call(parameters);
                                  races::settle();
@@ -150,7 +125,8 @@ void Block::start(const Kernel &kernel, void *const *parameters) {
 }
 
 unsigned Block::countAt(unsigned begin, unsigned end, At at) const {
-  return unsigned(std::count_if(threads.begin() + begin, threads.begin() + end, [&](const Thread &t) { return t.at == at; }));
+  return unsigned(
+      std::count_if(threads.begin() + begin, threads.begin() + end, [&](const Thread &t) { return t.at == at; }));
 }
 
 /// The threads of a warp, each until it waits or ends, then again after every shuffle.
@@ -177,12 +153,15 @@ bool Block::exchange(unsigned begin, unsigned end) {
   const unsigned waiting = countAt(begin, end, At::Shuffle);
   if (waiting == 0)
     return false;
-  auto first = std::find_if(threads.begin() + begin, threads.begin() + end, [](auto &t) { return t.at == At::Shuffle; });
-  auto same = [&](const Thread &t) { return t.at == At::Shuffle && t.line == first->line && t.distance == first->distance; };
+  auto first =
+      std::find_if(threads.begin() + begin, threads.begin() + end, [](auto &t) { return t.at == At::Shuffle; });
+  auto same = [&](const Thread &t) {
+    return t.at == At::Shuffle && t.line == first->line && t.distance == first->distance;
+  };
   const unsigned together = unsigned(std::count_if(threads.begin() + begin, threads.begin() + end, same));
   if (together != kWarp) {
-    emulate::fail("%u of the 32 threads of warp %u reach the shuffle in line %d with distance %d", together, begin / kWarp,
-         first->line, first->distance);
+    emulate::fail("%u of the 32 threads of warp %u reach the shuffle in line %d with distance %d", together,
+                  begin / kWarp, first->line, first->distance);
     return false;
   }
   unsigned given[kWarp];
@@ -219,14 +198,16 @@ void Block::checkTogether() {
   auto same = [&](const Thread &t) { return t.at == At::Barrier && t.line == first->line; };
   const unsigned together = unsigned(std::count_if(threads.begin(), threads.begin() + numThreads, same));
   if (together != numThreads)
-    emulate::fail("%u of %u threads reach the barrier in line %d, %u have ended", together, numThreads, first->line, ended);
+    emulate::fail("%u of %u threads reach the barrier in line %d, %u have ended", together, numThreads, first->line,
+                  ended);
 }
 
 void Block::checkStacks() {
   for (unsigned i = 0; i < numThreads; ++i)
     for (unsigned at = 0; at < 64; ++at)
       if (memory.begin()[i * kStackStride + at] != kUnused)
-        return emulate::fail("thread %u needs more than %zu bytes of stack: raise kStackBytes in Block.cpp", i, kStackBytes);
+        return emulate::fail("thread %u needs more than %zu bytes of stack: raise kStackBytes in Block.cpp", i,
+                             kStackBytes);
 }
 
 const char *Block::run(const Kernel &kernel, void *const *parameters, unsigned number, unsigned count, unsigned bytes) {
@@ -292,8 +273,8 @@ unsigned shuffleXor(int line, unsigned mask, unsigned bits, int distance, int wi
   Block &all = block();
   Thread &thread = all.threads[threadIndex.x];
   if (mask != 0xffffffff || width != int(kWarp) || distance <= 0 || distance >= int(kWarp))
-    emulate::fail("the shuffle in line %d has mask %#x, distance %d and width %d: only whole warps are emulated", line, mask,
-             distance, width);
+    emulate::fail("the shuffle in line %d has mask %#x, distance %d and width %d: only whole warps are emulated", line,
+                  mask, distance, width);
   thread.bits = bits;
   thread.distance = distance;
   all.wait(At::Shuffle, line);

@@ -1,5 +1,6 @@
-// One block of a kernel on the CPU: its threads are fibers of one host thread, which switch where a GPU's threads wait for
-// each other. Linked into every image that the stand-in for NVRTC makes; device.h gives kernels the CUDA names for it.
+// One block of a kernel on the CPU: its threads are fibers of one host thread, which switch where a GPU's threads wait
+// for each other. Linked into every image that the stand-in for NVRTC makes; device.h gives kernels the CUDA names for
+// it.
 #pragma once
 
 namespace emulate {
@@ -21,8 +22,8 @@ struct Kernel {
   void (*call)(void *const *parameters);
 };
 
-/// Runs one block. Returns null, or what a GPU would not forgive, in one line that holds until the next call. Calls from
-/// several host threads wait for each other. The environment variable KIMI_EMULATE_ORDER (ascending, descending or
+/// Runs one block. Returns null, or what a GPU would not forgive, in one line that holds until the next call. Calls
+/// from several host threads wait for each other. The environment variable KIMI_EMULATE_ORDER (ascending, descending or
 /// random:SEED) says in which order threads run where nothing orders them.
 const char *runBlock(const Kernel &kernel, void *const *parameters, unsigned block, unsigned threads,
                      unsigned sharedBytes);

@@ -1,5 +1,5 @@
-// libnvrtc.so.13 for machines without CUDA: the nine functions that passes/codegen/Nvrtc.cpp looks for. A "cubin" of this one
-// is an ELF shared object for the CPU whose one symbol runs a block of the kernel (README.md).
+// libnvrtc.so.13 for machines without CUDA: the nine functions that passes/codegen/Nvrtc.cpp looks for. A "cubin" of
+// this one is an ELF shared object for the CPU whose one symbol runs a block of the kernel (README.md).
 #include "Translate.h"
 
 #include <fcntl.h>
@@ -29,8 +29,8 @@ struct Program {
 
 /// Those of NVRTC 13.0, by the value of __CUDA_ARCH__.
 const std::map<std::string, int> kArchitectures = {
-    {"sm_75", 750},   {"sm_80", 800},   {"sm_86", 860},    {"sm_87", 870},   {"sm_88", 880},   {"sm_89", 890},
-    {"sm_90", 900},   {"sm_90a", 900},  {"sm_100", 1000},  {"sm_100a", 1000}, {"sm_103", 1030}, {"sm_103a", 1030},
+    {"sm_75", 750},   {"sm_80", 800},    {"sm_86", 860},   {"sm_87", 870},    {"sm_88", 880},   {"sm_89", 890},
+    {"sm_90", 900},   {"sm_90a", 900},   {"sm_100", 1000}, {"sm_100a", 1000}, {"sm_103", 1030}, {"sm_103a", 1030},
     {"sm_110", 1100}, {"sm_110a", 1100}, {"sm_120", 1200}, {"sm_120a", 1200}, {"sm_121", 1210}, {"sm_121a", 1210}};
 
 std::string readFile(const std::filesystem::path &path) {
@@ -89,14 +89,28 @@ std::string likeNvrtc(const std::string &log) {
 
 /// g++: text → object. What EMULATE_.. hold, CMake knows.
 std::vector<std::string> compiling(const std::string &source, const std::string &object, int architecture) {
-  return {
-      EMULATE_COMPILER, "-c", "-Og", "-fPIC", "-fvisibility=hidden", "-std=c++17", "-w", "-march=x86-64-v3",
-      "-ffp-contract=off",    // fused where the text says so: --fmad=false
-      "-fno-strict-aliasing", // shared memory holds one type after another
-      "-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", // every access is a call: Races.h
-      "-fsanitize=alignment",
-      "-fno-diagnostics-show-caret", "-D__CUDA_ARCH__=" + std::to_string(architecture), "-I" EMULATE_FOLDER, "-include",
-      EMULATE_FOLDER "/device.h", source, "-o", object};
+  return {EMULATE_COMPILER,
+          "-c",
+          "-Og",
+          "-fPIC",
+          "-fvisibility=hidden",
+          "-std=c++17",
+          "-w",
+          "-march=x86-64-v3",
+          "-ffp-contract=off",    // fused where the text says so: --fmad=false
+          "-fno-strict-aliasing", // shared memory holds one type after another
+          "-fsanitize=thread",
+          "--param",
+          "tsan-instrument-func-entry-exit=0", // every access is a call: Races.h
+          "-fsanitize=alignment",
+          "-fno-diagnostics-show-caret",
+          "-D__CUDA_ARCH__=" + std::to_string(architecture),
+          "-I" EMULATE_FOLDER,
+          "-include",
+          EMULATE_FOLDER "/device.h",
+          source,
+          "-o",
+          object};
 }
 
 /// g++: object → image. Without -fsanitize, whose functions are in Races.cpp.

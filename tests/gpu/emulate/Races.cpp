@@ -169,10 +169,10 @@ extern "C" {
 void __tsan_init() {}
 void __tsan_read_range(void *at, unsigned long size) { onRead(at, unsigned(size)); }
 void __tsan_write_range(void *at, unsigned long size) { onWrite(at, unsigned(size)); }
-#define KIMI_ACCESS(size)                                                                                               \
-  void __tsan_read##size(void *at) { onRead(at, size); }                                                                \
-  void __tsan_write##size(void *at) { onWrite(at, size); }                                                              \
-  void __tsan_unaligned_read##size(void *at) { onRead(at, size); }                                                      \
+#define KIMI_ACCESS(size)                                                                                              \
+  void __tsan_read##size(void *at) { onRead(at, size); }                                                               \
+  void __tsan_write##size(void *at) { onWrite(at, size); }                                                             \
+  void __tsan_unaligned_read##size(void *at) { onRead(at, size); }                                                     \
   void __tsan_unaligned_write##size(void *at) { onWrite(at, size); }
 KIMI_ACCESS(1)
 KIMI_ACCESS(2)
@@ -191,6 +191,6 @@ struct TypeMismatch {
 };
 
 extern "C" void __ubsan_handle_type_mismatch_v1(const TypeMismatch *check, unsigned long address) {
-  emulate::fail("thread %u touches %#lx in line %u, which is no multiple of %u", emulate::threadIndex.x, address, check->line,
-                1u << check->logAlignment);
+  emulate::fail("thread %u touches %#lx in line %u, which is no multiple of %u", emulate::threadIndex.x, address,
+                check->line, 1u << check->logAlignment);
 }

@@ -84,7 +84,9 @@ Result call(const std::string &inside) {
   return result + "(" + arguments + ")";
 }
 
-size_t lineOf(const std::string &text, size_t at) { return 1 + size_t(std::count(text.begin(), text.begin() + long(at), '\n')); }
+size_t lineOf(const std::string &text, size_t at) {
+  return 1 + size_t(std::count(text.begin(), text.begin() + long(at), '\n'));
+}
 
 /// Replaces every `asm`.
 Result withoutAsm(const std::string &text) {
@@ -92,7 +94,8 @@ Result withoutAsm(const std::string &text) {
   std::string result;
   size_t done = 0;
   for (std::sregex_iterator match(text.begin(), text.end(), head), end; match != end; ++match) {
-    const size_t begin = size_t(match->position()), open = begin + size_t(match->length()) - 1, close = closing(text, open);
+    const size_t begin = size_t(match->position()), open = begin + size_t(match->length()) - 1,
+                 close = closing(text, open);
     if (close == std::string::npos)
       return std::unexpected(std::to_string(lineOf(text, begin)) + ": asm without an end");
     const std::string inside = text.substr(open + 1, close - open - 2);
@@ -113,14 +116,14 @@ Result translate(const std::string &cuda) {
   static const std::regex sharedArray(R"(extern __shared__(?: __align__\(\d+\))? (\w+) (\w+)\[\];)");
   std::smatch head;
   if (!std::regex_search(cuda, head, kernelHead))
-    return std::unexpected(std::to_string(lineOf(cuda, cuda.size())) + ": there is no extern \"C\" __global__ function");
+    return std::unexpected(std::to_string(lineOf(cuda, cuda.size())) +
+                           ": there is no extern \"C\" __global__ function");
   const std::string threads = head[1].matched ? head[1].str() : "1024", name = head[3];
   Result text = withoutAsm(cuda);
   if (!text)
     return text;
   *text = std::regex_replace(*text, kernelHead, "static void$2emulatedKernel(");
-  *text = std::regex_replace(*text, sharedArray,
-                             "$1 *const $2 = reinterpret_cast<$1 *>(emulate::sharedMemory());");
+  *text = std::regex_replace(*text, sharedArray, "$1 *const $2 = reinterpret_cast<$1 *>(emulate::sharedMemory());");
   return *text + "\nEMULATE_IMAGE(" + name + ", " + threads + ")\n";
 }
 

@@ -1,6 +1,6 @@
 // What NVRTC gives a kernel's text without any header, in plain C++: built-in names, and PTX instructions as functions
-// (Translate.cpp writes `asm("cvt.f32.f16 %0, %1;" : ..)` as ptx_cvt_f32_f16(..)). A name that is missing here is an error
-// of the compilation that says so. No standard header is included: images are compiled by the dozen.
+// (Translate.cpp writes `asm("cvt.f32.f16 %0, %1;" : ..)` as ptx_cvt_f32_f16(..)). A name that is missing here is an
+// error of the compilation that says so. No standard header is included: images are compiled by the dozen.
 #pragma once
 
 #include "Block.h"
@@ -51,20 +51,20 @@ template <typename... Args> struct ParameterBytes {
 
 } // namespace emulate
 
-/// What an image exports. NAME_block runs one block and returns null, or what a GPU would not forgive. NAME and NAME_parameters are
-/// what tests/runtime/fake_cuda calls: the block's threads are those of the launch bounds, and what a GPU would not forgive
-/// ends the program.
+/// What an image exports. NAME_block runs one block and returns null, or what a GPU would not forgive. NAME and
+/// NAME_parameters are what tests/runtime/fake_cuda calls: the block's threads are those of the launch bounds, and what
+/// a GPU would not forgive ends the program.
 #define EMULATE_EXPORT extern "C" __attribute__((visibility("default")))
-#define EMULATE_IMAGE(NAME, THREADS)                                                                                    \
-  EMULATE_EXPORT const char *NAME##_block(void *const *parameters, unsigned block, unsigned threads,                    \
-                                          unsigned sharedBytes) {                                                       \
-    static const emulate::Kernel kernel = {                                                                             \
-        #NAME, THREADS, [](void *const *parameters) { emulate::call(emulatedKernel, parameters); }};                    \
-    return emulate::runBlock(kernel, parameters, block, threads, sharedBytes);                                          \
-  }                                                                                                                     \
-  EMULATE_EXPORT void NAME(void **parameters, long block) {                                                             \
-    emulate::endOnError(NAME##_block(parameters, static_cast<unsigned>(block), THREADS, emulate::kSharedBytes));        \
-  }                                                                                                                     \
+#define EMULATE_IMAGE(NAME, THREADS)                                                                                   \
+  EMULATE_EXPORT const char *NAME##_block(void *const *parameters, unsigned block, unsigned threads,                   \
+                                          unsigned sharedBytes) {                                                      \
+    static const emulate::Kernel kernel = {                                                                            \
+        #NAME, THREADS, [](void *const *parameters) { emulate::call(emulatedKernel, parameters); }};                   \
+    return emulate::runBlock(kernel, parameters, block, threads, sharedBytes);                                         \
+  }                                                                                                                    \
+  EMULATE_EXPORT void NAME(void **parameters, long block) {                                                            \
+    emulate::endOnError(NAME##_block(parameters, static_cast<unsigned>(block), THREADS, emulate::kSharedBytes));       \
+  }                                                                                                                    \
   EMULATE_EXPORT const emulate::ParameterBytes NAME##_parameters{emulatedKernel};
 
 //===- built-in functions -----------------------------------------------------------------------------------------===//
@@ -75,8 +75,8 @@ inline int __float_as_int(float x) { return emulate::bitsOf<int>(x); }
 inline unsigned __float_as_uint(float x) { return emulate::bitsOf<unsigned>(x); }
 inline int __float2int_rn(float x) { return static_cast<int>(__builtin_rintf(x)); }
 
-#define EMULATE_MIN_MAX(T)                                                                                              \
-  inline T min(T a, T b) { return a < b ? a : b; }                                                                      \
+#define EMULATE_MIN_MAX(T)                                                                                             \
+  inline T min(T a, T b) { return a < b ? a : b; }                                                                     \
   inline T max(T a, T b) { return a > b ? a : b; }
 EMULATE_MIN_MAX(int)
 EMULATE_MIN_MAX(unsigned)
@@ -104,7 +104,7 @@ inline float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
 inline float fminf(float a, float b) { return __builtin_fminf(a, b); }
 
-//===- PTX ISA 9.0, "Data Movement and Conversion Instructions: cvt", "Floating Point Instructions: max, min" ----------===//
+//===- PTX ISA 9.0: "Data Movement and Conversion Instructions: cvt", "Floating Point Instructions: max, min" ---===//
 
 inline void ptx_max_NaN_f32(float &d, float a, float b) {
   d = a != a || b != b ? __uint_as_float(0x7fffffff) : __builtin_fmaxf(a, b);

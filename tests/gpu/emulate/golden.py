@@ -1,8 +1,8 @@
 """A golden family on an emulated GPU. Usage: golden.py BUILD FAMILY PROFILE
 
-Compiles the family's random checkpoint with --target cuda:sm_90a, walks the plan on the CPU (plan.py) and judges the logits as
-tests/golden/run.py does. Then again with threads in other orders, which must give the same bits. $CUDA_HOME holds the stand-in
-for NVRTC. Exit code 77: something to run is missing.
+Compiles the family's random checkpoint with --target cuda:sm_90a, walks the plan on the CPU (plan.py) and judges the
+logits as tests/golden/run.py does. Then again with threads in other orders, which must give the same bits. $CUDA_HOME
+holds the stand-in for NVRTC. Exit code 77: something to run is missing.
 
 A step of two sequences through the mixed entry, then one of one token each through the decode entry:
 
@@ -87,8 +87,8 @@ def compile_artifact(build, family, profile, seed, folder):
     tools = build / "bin"
     subprocess.run([tools / "kimi-random-checkpoint", family, folder / family, "--seed", str(seed)], check=True,
                    stdout=subprocess.DEVNULL)
-    subprocess.run([tools / "kimic", folder / family, "-o", folder / "artifact.kimi", "--target", "cuda:sm_90a", "--numerics",
-                    profile, "--quiet"], check=True)
+    subprocess.run([tools / "kimic", folder / family, "-o", folder / "artifact.kimi", "--target", "cuda:sm_90a",
+                    "--numerics", profile, "--quiet"], check=True)
     return folder / "artifact.kimi"
 
 

@@ -48,8 +48,8 @@ def placed(array):
 
 def read_plan(artifact):
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["flatc", "--json", "--raw-binary", "--strict-json", "--defaults-json", "-o", folder, str(SCHEMA),
-                        "--", str(artifact / "plan.fb")], check=True, capture_output=True)
+        subprocess.run(["flatc", "--json", "--raw-binary", "--strict-json", "--defaults-json", "-o", folder,
+                        str(SCHEMA), "--", str(artifact / "plan.fb")], check=True, capture_output=True)
         return json.loads((pathlib.Path(folder) / "plan.json").read_text())
 
 
@@ -133,8 +133,8 @@ class Plan:
         self.outputs = [poisoned(rows * top.get(name, 1) * 4) for name in OUTPUTS]
         for launch, layer in self._steps(entry["steps"]):
             self._launch(launch, layer, dims)
-        views = {name: np.int32 if name in ("sampled_tokens", "top_tokens", "finite") else np.float32 for name in OUTPUTS}
-        return {name: out.view(views[name])[:rows * top.get(name, 1)].reshape(rows, -1)
+        integers = ("sampled_tokens", "top_tokens", "finite")
+        return {name: out.view(np.int32 if name in integers else np.float32)[:rows * top.get(name, 1)].reshape(rows, -1)
                 for name, out in zip(OUTPUTS, self.outputs)}
 
 

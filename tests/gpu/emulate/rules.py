@@ -40,21 +40,31 @@ def compile_text(text, arch="sm_90a", options=()):
     return code, log.value.decode(), image.raw
 
 
-def run(body, blocks=1, threads=256, shared=1024, order="ascending", arch="sm_90a"):
-    """The first error, or None; what the kernel wrote."""
+def load(body, arch="sm_90a"):
     code, log, image = compile_text(PRELUDE + "\n" + HEAD + SHARED + BEGIN + body + "}\n", arch)
     assert code == 0, log
     with tempfile.NamedTemporaryFile(suffix=".so") as file:
         file.write(image)
         file.flush()
-        kernel = ctypes.CDLL(file.name).k_block
-    kernel.argtypes, kernel.restype = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint], ctypes.c_char_p
+        return ctypes.CDLL(file.name)
+
+
+def parameters(*addresses):
+    """What holds the addresses of a kernel's arguments, and what must live as long."""
+    pointers = [ctypes.c_void_p(address) for address in addresses]
+    return (ctypes.c_void_p * len(pointers))(*[ctypes.addressof(pointer) for pointer in pointers]), pointers
+
+
+def run(body, blocks=1, threads=256, shared=1024, order="ascending", arch="sm_90a"):
+    """The first error, or None; what the kernel wrote."""
+    kernel = load(body, arch).k_block
+    kernel.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint]
+    kernel.restype = ctypes.c_char_p
     os.environ["KIMI_EMULATE_ORDER"] = order
     dims, out = np.ones(16, np.int64), np.zeros(4096, np.int32)
-    pointers = [ctypes.c_void_p(dims.ctypes.data), ctypes.c_void_p(out.ctypes.data)]
-    parameters = (ctypes.c_void_p * 2)(*[ctypes.addressof(pointer) for pointer in pointers])
+    given, _keep = parameters(dims.ctypes.data, out.ctypes.data)
     for block in range(blocks):
-        if error := kernel(parameters, block, threads, shared):
+        if error := kernel(given, block, threads, shared):
             return error.decode(), out
     return None, out
 
@@ -67,24 +77,31 @@ def finds(what, body, message, **how):
 def accepts(what, body, wanted, **how):
     for order in ("ascending", "descending", "random:3"):
         error, out = run(body, order=order, **how)
-        check(f"{what}, {order}", error is None and np.array_equal(out[:len(wanted)], wanted), error or out[:len(wanted)])
+        out = out[:len(wanted)]
+        check(f"{what}, {order}", error is None and np.array_equal(out, wanted), error or out)
 
 
 def test_threads():
     accepts("a barrier orders", "  s[t] = int(t);\n  __syncthreads();\n  out[t] = s[255 - t];\n", 255 - np.arange(256))
-    accepts("a shuffle gives another's value", "  out[t] = __shfl_xor_sync(0xffffffff, int(t), 16, 32);\n", np.arange(256) ^ 16)
+    accepts("a shuffle gives another's value", "  out[t] = __shfl_xor_sync(0xffffffff, int(t), 16, 32);\n",
+            np.arange(256) ^ 16)
     accepts("the same value from all is no race", "  s[0] = 7;\n  __syncthreads();\n  out[t] = s[0];\n", [7] * 256)
     accepts("blocks", "  out[blockIdx.x * 256 + t] = int(blockIdx.x);\n", np.repeat([0, 1, 2], 256), blocks=3)
     accepts("shared memory is poisoned", "  out[t] = s[t];\n", [-1] * 256)
-    finds("a barrier is missing", "  s[t] = int(t);\n  out[t] = s[255 - t];\n", "thread 128 writes what thread 127 touched")
-    finds("a barrier is missing before a write", "  out[t] = s[0];\n  if (t == 9) s[0] = 1;\n", "thread 9 writes what others read")
-    finds("two write differently", "  s[0] = int(t);\n", "thread 1 writes something else to what thread 0 touched")
+    finds("a barrier is missing", "  s[t] = int(t);\n  out[t] = s[255 - t];\n",
+          "thread 128 writes what thread 127 touched")
+    finds("a barrier is missing before a write", "  out[t] = s[0];\n  if (t == 9) s[0] = 1;\n",
+          "thread 9 writes what others read")
+    finds("two write differently", "  s[0] = int(t);\n",
+          "thread 1 writes something else to what thread 0 touched")
     finds("two blocks write differently", "  if (t == 0) out[0] = int(blockIdx.x);\n",
           "block 1: thread 0 writes something else to what an earlier block", blocks=2)
-    finds("a block reads another's", "  if (t == 0) { out[1 + blockIdx.x] = out[0]; out[blockIdx.x] = 1; }\n",
+    finds("a block reads another's",
+          "  if (t == 0) { out[1 + blockIdx.x] = out[0]; out[blockIdx.x] = 1; }\n",
           "block 1: thread 0 reads what an earlier block", blocks=2)
     finds("a barrier that some reach", "  if (t < 9) __syncthreads();\n", "9 of 256 threads reach the barrier in line ")
-    finds("two barriers in the place of one", "  if (t < 9) {\n    __syncthreads();\n  } else {\n    __syncthreads();\n  }\n",
+    finds("two barriers in the place of one",
+          "  if (t < 9) {\n    __syncthreads();\n  } else {\n    __syncthreads();\n  }\n",
           "9 of 256 threads reach the barrier")
     finds("a shuffle that some reach", "  if (t != 40) out[t] = __shfl_xor_sync(0xffffffff, int(t), 1, 32);\n",
           "31 of the 32 threads of warp 1 reach the shuffle in line ")
@@ -92,8 +109,21 @@ def test_threads():
     finds("a vector that does not lie on its bounds",
           "  const vec<int, 4> w = *reinterpret_cast<const vec<int, 4> *>(&out[t]);\n  s[t] = w.at[0];\n",
           "thread 1 touches", order="ascending")
-    finds("too many threads", "  out[t] = 1;\n", "launched with 512 threads, but its launch bounds say 256", threads=512)
+    finds("too many threads", "  out[t] = 1;\n", "launched with 512 threads, but its launch bounds say 256",
+          threads=512)
     finds("an unknown order", "  out[t] = 1;\n", "KIMI_EMULATE_ORDER is sideways", order="sideways")
+
+
+def test_fake_driver():
+    """What tests/runtime/fake_cuda calls: addresses of device memory are marked, parameters have sizes."""
+    library, device_bit = load("  out[t] = int(blockIdx.x) + int(dims[1]);\n"), 1 << 62
+    sizes = list((ctypes.c_uint32 * 3).in_dll(library, "k_parameters"))
+    check("sizes of parameters", sizes == [8, 8, 0], sizes)
+    dims, out = np.arange(16), np.zeros(256, np.int32)
+    given, _keep = parameters(dims.ctypes.data | device_bit, out.ctypes.data | device_bit)
+    os.environ["KIMI_EMULATE_ORDER"] = "ascending"
+    library.k(given, ctypes.c_int64(4))
+    check("addresses of device memory", np.all(out == 5), out)
 
 
 def bits(values):
@@ -149,4 +179,5 @@ def test_compilation():
 test_compilation()
 test_conversions()
 test_threads()
+test_fake_driver()
 sys.exit(failures != 0)
