@@ -61,7 +61,7 @@ StringRef symbolOf(Operation *op) {
       .Default(StringRef());
 }
 
-/// The same on the bits as unsigned numbers. Indices are never negative where they are divided.
+/// The same on the bits as unsigned numbers. Indices are never negative where they are divided or compared so.
 std::optional<std::string> unsignedExpression(Operation *op, Texts x) {
   Type type = op->getResult(0).getType();
   StringRef symbol = llvm::TypeSwitch<Operation *, StringRef>(op)
@@ -75,6 +75,12 @@ std::optional<std::string> unsignedExpression(Operation *op, Texts x) {
     return call(isa<arith::MinUIOp>(op) ? "min" : "max", x);
   if (!symbol.empty())
     return *cudaType(type) + "(" + asUnsigned(type, x[0]) + " " + symbol.str() + " " + asUnsigned(type, x[1]) + ")";
+  if (isa<arith::MinUIOp, arith::MaxUIOp>(op)) {
+    const std::string function = isa<arith::MinUIOp>(op) ? "min" : "max";
+    if (type.isIndex())
+      return call(function, x);
+    return *cudaType(type) + "(" + function + "(" + asUnsigned(type, x[0]) + ", " + asUnsigned(type, x[1]) + "))";
+  }
   if (isa<arith::CeilDivUIOp>(op) && type.isIndex())
     return "((" + x[0] + " + " + x[1] + " - 1) / " + x[1] + ")";
   return std::nullopt;

@@ -1,4 +1,4 @@
-"""Kernels on quantised weights and activations, against numpy. Usage: quantised.py KIMI_OPT"""
+"""Kernels on quantised weights and activations, against numpy. Usage: quantised.py KIMI_OPT [TARGET]"""
 import pathlib
 import sys
 
@@ -11,7 +11,8 @@ sys.path.insert(0, str(HERE.parents[1] / "golden"))
 import quantise  # what checkpoints hold, from the same values
 
 kernels = Kernels(sys.argv[1], HERE / "Inputs" / "quantised.mlir",
-                  ["--kimi-fuse", "--kimi-select-implementation", "--kimi-select-layout"])
+                  ["--kimi-fuse", "--kimi-select-implementation", "--kimi-select-layout"],
+                  target=(sys.argv[2:] or ["cpu:x86-64-v3"])[0])
 random = np.random.default_rng(11)
 failures = 0
 
@@ -23,7 +24,9 @@ def check(what, good, detail=""):
 
 
 def panels(array):
-    """[.., N, K] as [.., N / 16, K, 16]."""
+    """[.., N, K] as [.., N / 16, K, 16] on the CPU; a GPU's weights stay as they are."""
+    if kernels.is_cuda:
+        return np.ascontiguousarray(array)
     *outer, rows, columns = array.shape
     return np.ascontiguousarray(array.reshape(*outer, rows // 16, 16, columns).swapaxes(-1, -2))
 
@@ -36,13 +39,9 @@ def check_product(what, got, x, w):
     check(what, worst <= 1, f"{worst:.2e} of the bound")
 
 
-def tasks_of(tokens, columns):
-    return -(-tokens // 32) * -(-columns // 64)
-
-
 def product(name, x, codes, scales, columns):
     y = np.full((len(x), columns), np.nan, np.float32)
-    kernels.run(name, [x, codes, scales, y], tasks=tasks_of(len(x), columns), tokens=len(x))
+    kernels.run(name, [x, codes, scales, y], tokens=len(x))
     return y
 
 
@@ -90,7 +89,7 @@ def check_activations():
     x[1, :127] = ((quantise.E4M3[1:] + quantise.E4M3[:-1]) / 2).astype(np.float32).repeat(2)[:127]  # ties, with scale 1
     x[1, 127] = 448
     codes, scales = np.zeros((tokens, 320), np.uint8), np.full((tokens, 3), np.nan, np.float32)
-    kernels.run("quantise_320", [x, codes, scales], tasks=-(-tokens // 4), tokens=tokens)
+    kernels.run("quantise_320", [x, codes, scales], tokens=tokens)
     wanted, wanted_scales = quantise_rows(x)
     check("scales of activations", np.array_equal(scales, wanted_scales))
     check("codes of activations", np.array_equal(codes, wanted), f"{(codes != wanted).sum()} differ")
@@ -101,8 +100,8 @@ def check_both_sides(x, codes, scales):
     values = quantise.E4M3_ALL[codes] * np.repeat(scales, 128, 1)[:, :320]
     parts = quantise.quantise_fp8(random.standard_normal((160, 320)).astype(np.float32))
     y = np.full((len(x), 160), np.nan, np.float32)
-    kernels.run("dequantise_linear_160x320_v2", [codes, scales, panels(parts[".weight"]), parts[".weight_scale_inv"], y],
-                tasks=tasks_of(len(x), 160), tokens=len(x))
+    kernels.run("dequantise_linear_160x320_v2",
+                [codes, scales, panels(parts[".weight"]), parts[".weight_scale_inv"], y], tokens=len(x))
     check_product("codes on both sides", y, values, quantise.dequantise_fp8(parts[".weight"], parts[".weight_scale_inv"]))
     experts = [quantise.quantise_fp8(random.standard_normal((48, 320)).astype(np.float32)) for _ in range(3)]
     rows = random.permutation(np.repeat(np.arange(len(x)), 2)).astype(np.int32)
@@ -110,13 +109,13 @@ def check_both_sides(x, codes, scales):
     z = np.full((len(rows), 48), np.nan, np.float32)
     kernels.run("dequantise_expert_linear_3x48x320",
                 [codes, scales, rows, offsets, panels(np.stack([e[".weight"] for e in experts])),
-                 np.stack([e[".weight_scale_inv"] for e in experts]), z], tasks=tasks_of(len(rows), 48), tokens=len(x))
+                 np.stack([e[".weight_scale_inv"] for e in experts]), z], tokens=len(x))
     a = np.full((len(x), 80), np.nan, np.float32)  # in expert order already: rows are rows of codes
     whole = np.array([0, 30, 30, len(x)], np.int32)
     matrices = [quantise.quantise_fp8(random.standard_normal((80, 320)).astype(np.float32)) for _ in range(3)]
     kernels.run("dequantise_expert_linear_3x80x320",
                 [codes, scales, whole, panels(np.stack([e[".weight"] for e in matrices])),
-                 np.stack([e[".weight_scale_inv"] for e in matrices]), a], tasks=tasks_of(len(x), 80), tokens=len(x))
+                 np.stack([e[".weight_scale_inv"] for e in matrices]), a], tokens=len(x))
     for expert in (0, 2):
         begin, end = whole[expert], whole[expert + 1]
         w = quantise.dequantise_fp8(matrices[expert][".weight"], matrices[expert][".weight_scale_inv"])

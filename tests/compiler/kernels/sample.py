@@ -1,4 +1,8 @@
-"""kimi.sample as machine code against a plain reference. Usage: sample.py FOLDER, which holds sample.mlir's kernels."""
+"""kimi.sample as machine code against a plain reference. Usage: sample.py FOLDER [DRAWS]
+
+FOLDER holds sample.mlir's kernels: the CPU's in one .so, or emulated ones of a GPU in .cubin files (tests/gpu/emulate),
+which are slow: take fewer DRAWS.
+"""
 import ctypes
 import math
 import pathlib
@@ -9,8 +13,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Optional
 
-(library,) = pathlib.Path(sys.argv[1]).glob("*.so")
-KERNELS = ctypes.CDLL(str(library))
+LIBRARIES = [ctypes.CDLL(str(path)) for path in pathlib.Path(sys.argv[1]).iterdir() if path.suffix in (".so", ".cubin")]
+DRAWS = int((sys.argv[2:] or ["20000"])[0])
 failures = 0
 
 
@@ -51,6 +55,22 @@ def offsets(lists):
     return [sum(map(len, lists[:end])) for end in range(len(lists) + 1)]
 
 
+def run_tasks(name, buffers, dims, tasks):
+    """The kernel ABI of runtime/schema/artifact.fbs; or, with all shared memory there is, tests/gpu/emulate/device.h's."""
+    for library in LIBRARIES:
+        if block := getattr(library, name + "_block", None):
+            pointers = [ctypes.c_void_p(ctypes.addressof(dims)), *map(ctypes.c_void_p, buffers)]
+            parameters = (ctypes.c_void_p * len(pointers))(*map(ctypes.addressof, pointers))
+            block.restype = ctypes.c_char_p
+            for task in range(tasks):
+                if error := block(parameters, task, 256, 232448):
+                    sys.exit(error.decode())
+        elif task_function := getattr(library, name, None):
+            pointers = (ctypes.c_void_p * len(buffers))(*buffers)
+            for task in reversed(range(tasks)):
+                task_function(pointers, dims, ctypes.c_int64(task))
+
+
 def run(logits, rows):
     """(tokens, logprobs, top ids, top logprobs, finite) of the kernel that takes rows of this many tokens."""
     vocabulary, count = len(logits[0]), len(rows)
@@ -68,11 +88,10 @@ def run(logits, rows):
     tokens, finite, ids = array("i", [-7] * count), array("i", [-7] * count), array("i", [-7] * 20 * count)
     logprobs, top = array("f", [-7] * count), array("f", [-7] * 20 * count)
     buffers += [tokens, logprobs, ids, top, finite]
-    pointers = (ctypes.c_void_p * len(buffers))(*[buffer.buffer_info()[0] for buffer in buffers])
+    addresses = [buffer.buffer_info()[0] for buffer in buffers]
     # enum DimSymbol: the logits are an argument of the test's functions, whose rows are called tokens
     dims = (ctypes.c_int64 * 9)(1, count, 0, count, 0, 0, len(buffers[10]), len(buffers[13]), 0)
-    for task in reversed(range(count)):
-        {640: KERNELS.sample, 75: KERNELS.sample_v2}[vocabulary](pointers, dims, ctypes.c_int64(task))
+    run_tasks({640: "sample", 75: "sample_v2"}[vocabulary], addresses, dims, count)
     split = lambda values: [list(values[20 * row:20 * row + 20]) for row in range(count)]
     return list(tokens), list(logprobs), split(ids), split(top), list(finite)
 
@@ -218,15 +237,15 @@ def test_order(source, vocabulary):
     check(f"order of rows, {vocabulary}", run(logits, rows)[0] == run(logits[::-1], rows[::-1])[0][::-1])
 
 
-def test_frequencies(source, name, draws=20000, **controls):
+def test_frequencies(source, name, draws=DRAWS, **controls):
     """Pearson's chi-square over the tokens expected at least five times; 5 standard deviations are an error."""
     logits = [f32(source.gauss(0, 1.5)) for _ in range(75)]
     d, limit, _ = kept(adjusted(logits, Row(**controls)), Row(**controls))
     weights = [math.exp(-x) if x <= limit else 0.0 for x in d]
     drawn = [0] * 75
-    for begin in range(0, draws, 500):
-        rows = [Row(**controls, draw=begin + number) for number in range(500)]
-        for token in run([logits] * 500, rows)[0]:
+    for begin in range(0, draws, 200):
+        rows = [Row(**controls, draw=begin + number) for number in range(200)]
+        for token in run([logits] * 200, rows)[0]:
             drawn[token] += 1
     expected = [draws * weight / sum(weights) for weight in weights]
     often = [token for token in range(75) if expected[token] >= 5]
@@ -239,7 +258,7 @@ def test_frequencies(source, name, draws=20000, **controls):
 
 source = random.Random(11)
 for vocabulary, count in ((640, 150), (75, 600)):
-    test_rows(source, vocabulary, count)
+    test_rows(source, vocabulary, count if DRAWS >= 20000 else count // 5)
     test_adjustments(vocabulary)
     test_not_finite(vocabulary)
     test_ties(vocabulary)

@@ -1,4 +1,4 @@
-"""Kernels that no operation produces, against numpy. Usage: unseen.py KIMI_OPT"""
+"""Kernels that no operation produces, against numpy. Usage: unseen.py KIMI_OPT [TARGET]"""
 import pathlib
 import sys
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from kernel_abi import Kernels, bf16, widen
 
-kernels = Kernels(sys.argv[1], pathlib.Path(__file__).with_name("Inputs") / "unseen.mlir")
+kernels = Kernels(sys.argv[1], pathlib.Path(__file__).with_name("Inputs") / "unseen.mlir",
+                  target=(sys.argv[2:] or ["cpu:x86-64-v3"])[0])
 random = np.random.default_rng(7)
 failures = 0
 
@@ -22,7 +23,7 @@ def check(what, got, want, bound):
 for tokens in (1, 3, 4, 9):
     x = random.standard_normal((tokens, 37)).astype(np.float32) * 3
     y = np.full((tokens, 37), np.nan, np.float32)
-    kernels.run("row_chain", [x, y], tasks=-(-tokens // 4), tokens=tokens)
+    kernels.run("row_chain", [x, y], tokens=tokens)
     top = np.maximum(np.abs(x).max(1, keepdims=True), 1)
     # tanh is upstream's rational approximation: a few units in the last place of its values.
     check(f"row_chain, {tokens} rows", y, np.tanh(x / top) * np.arange(37), 1e-6)
@@ -34,7 +35,7 @@ for tokens in (1, 2, 5):
     x = random.standard_normal((tokens, 11)).astype(np.float32)
     w = bf16(random.standard_normal((5, 7, 11)))
     y = np.full((3 * tokens, 7), np.nan, np.float32)
-    kernels.run("grouped_odd", [x, rows, offsets, w, y], tasks=-(-3 * tokens // 4) * 3, tokens=tokens)
+    kernels.run("grouped_odd", [x, rows, offsets, w, y], tokens=tokens)
     group = np.repeat(np.arange(5), counts)
     product = np.einsum("ak,ank->an", x[rows].astype(np.float64), widen(w)[group].astype(np.float64))
     check(f"grouped_odd, {tokens} tokens", y, product * product + product, 11 * 2.0**-22)
