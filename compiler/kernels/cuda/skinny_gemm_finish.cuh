@@ -71,10 +71,9 @@ private:
 
   // The sums of the whole depth, over the blocks of the split in order.
   template <int width> __device__ __forceinline__ void sumAll(float (&result)[width], int token, int row) const {
-    if constexpr (Shape::split == 1) {
+    if constexpr (Shape::split == 1)
       sumHere(result, token, row);
-      return;
-    }
+    else
 #pragma unroll
     for (int part = 0; part < Shape::split; ++part) {
       float next[width];
