@@ -57,7 +57,7 @@ private:
 
 /// Runs all check variants of `variants`; returns how many failed.
 int checkAll(const std::string &folder, const std::vector<Variant> &variants);
-/// Times all others and prints the table.
-void timeAll(const std::string &folder, const std::vector<Variant> &variants);
+/// Times all others and prints the table; `alsoPlain`: without programmatic dependent launch, too.
+void timeAll(const std::string &folder, const std::vector<Variant> &variants, bool alsoPlain);
 
 } // namespace kimi::gpu

@@ -1,5 +1,5 @@
 // Correctness and speed of the template skinny_gemm on a real device.
-//   skinny_gemm_bench DIR [check|time]     DIR: what skinny_gemm_cubins wrote
+//   skinny_gemm_bench DIR [check|time [plain]]     DIR: what skinny_gemm_cubins wrote
 #include "tests/gpu/SkinnyCase.h"
 
 #include <cstdio>
@@ -8,7 +8,7 @@
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: skinny_gemm_bench DIR [check|time]\n");
+    std::fprintf(stderr, "usage: skinny_gemm_bench DIR [check|time [plain]]\n");
     return 1;
   }
   kimi::gpu::startDriver();
@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
   if (!onlyTime)
     failed = kimi::gpu::checkAll(argv[1], variants);
   if (!onlyCheck)
-    kimi::gpu::timeAll(argv[1], variants);
+    kimi::gpu::timeAll(argv[1], variants, argc > 3 && std::strcmp(argv[3], "plain") == 0);
   std::fflush(stdout);
   std::_Exit(failed ? 1 : 0);
 }

@@ -1,12 +1,13 @@
 // Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where one is.
 //   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt
 // A line of VARIANTS: purpose (check, time) columns depth format tokens token_tile row_tiles depth_groups split share
-// weight_stages token_stages accumulators prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
+// weight_stages token_stages prefetch accumulators prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
 #include "compiler/kernels/cuda/TemplateText.h"
 #include "tests/gpu/Nvrtc.h"
 #include "tests/gpu/SkinnySamples.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -35,7 +36,7 @@ bool read(const std::string &line, Variant &variant) {
   in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >> variant.problem.tokens >> tile;
   if (tile != "auto") {
     p.tokenTile = std::stoi(tile);
-    in >> p.rowTiles >> p.depthGroups >> p.split >> p.share >> p.weightStages >> p.tokenStages >> p.accumulators;
+    in >> p.rowTiles >> p.depthGroups >> p.split >> p.share >> p.weightStages >> p.tokenStages >> p.prefetch >> p.accumulators;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in)
@@ -76,7 +77,7 @@ bool compile(const std::string &folder, Variant &variant) {
   const std::string text = cuda::skinnyText("skinny", variant.problem, variant.parameters, prologue, epilogue);
   const gpu::Compiled compiled = gpu::compileText(text, "sm_90a");
   variant.registers = registersOf(compiled.log);
-  if (!compiled.ok || variant.registers.find(' ') != std::string::npos) {
+  if (!compiled.ok || variant.registers.find(' ') != std::string::npos || std::getenv("KIMI_KEEP_TEXT")) {
     std::ofstream(folder + "/" + variant.file + ".cu") << text;
     std::cerr << variant.file << ": " << variant.registers << "\n" << compiled.log << "\n";
   }
@@ -90,7 +91,7 @@ void describe(std::ostream &os, const Variant &variant) {
   os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " " << variant.problem.depth << " "
      << variant.format << " " << variant.problem.tokens << " " << variant.prologue << " " << variant.epilogue << " tile"
      << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",share" << p.share
-     << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",regs" << variant.registers << " "
+     << ",stages" << p.weightStages << "/" << p.tokenStages << ",ahead" << p.prefetch << ",acc" << p.accumulators << ",regs" << variant.registers << " "
      << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster;
   for (const cuda::SkinnyMap &map : launch.maps)
     os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " " << map.stride << " "

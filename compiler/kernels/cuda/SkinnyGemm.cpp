@@ -95,11 +95,14 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.share);
   if (p.share > 1 && prologue.kind != SpliceClass::none)
     return refuse("skinny_gemm: blocks share activations only without a prologue: take share = 1, not %d", p.share);
-  if (p.weightStages < 2 || p.tokenStages < 2 || p.weightStages <= p.depthGroups || p.tokenStages <= p.depthGroups)
-    return refuse("skinny_gemm: both rings need 2 stages or more and more than depth_groups = %d, not %d and %d", p.depthGroups,
+  if (p.accumulators < 1 || p.accumulators > 8)
+    return refuse("skinny_gemm: accumulators is 1 to 8, not %d", p.accumulators);
+  // A warpgroup waits for all chunks that it gives to the tensor cores at once before it frees the first of them.
+  if (const int held = (p.accumulators - 1) * p.depthGroups; std::min(p.weightStages, p.tokenStages) <= std::max(held, 1))
+    return refuse("skinny_gemm: both rings need more than (accumulators - 1) * depth_groups = %d stages, not %d and %d", held,
                   p.weightStages, p.tokenStages);
-  if (p.accumulators != 1 && p.accumulators != 2)
-    return refuse("skinny_gemm: accumulators is 1 or 2, not %d", p.accumulators);
+  if (p.prefetch < 0)
+    return refuse("skinny_gemm: prefetch is a number of chunks, not %d", p.prefetch);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
     return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes, mostSharedBytes);
   return llvm::Error::success();

@@ -15,6 +15,7 @@ constexpr llvm::StringLiteral parts[] = {"ptx/types.cuh",
                                          "ptx/convert.cuh",
                                          "ptx/mbarrier.cuh",
                                          "ptx/tma.cuh",
+                                         "ptx/async_copy.cuh",
                                          "ptx/cluster.cuh",
                                          "ptx/dependency.cuh",
                                          "ptx/wgmma.cuh",
@@ -42,10 +43,10 @@ std::string scaleRow(llvm::ArrayRef<int64_t> segments) {
 void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyParameters &p) {
   os << "struct Shape {\n";
   const std::pair<const char *, int64_t> constants[] = {
-      {"columns", problem.columns},       {"depth", problem.depth},       {"tokenTile", p.tokenTile},
+      {"columns", problem.columns},       {"depth", problem.depth}, {"tokens", problem.tokens}, {"tokenTile", p.tokenTile},
       {"rowTiles", p.rowTiles},           {"depthGroups", p.depthGroups}, {"split", p.split},
       {"share", p.share},                 {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
-      {"accumulators", p.accumulators}};
+      {"prefetch", p.prefetch}, {"accumulators", p.accumulators}};
   for (auto [name, value] : constants)
     os << "  static constexpr int " << name << " = " << value << ";\n";
   os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";

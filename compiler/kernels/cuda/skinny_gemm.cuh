@@ -26,7 +26,7 @@ __device__ __forceinline__ void initSkinny(unsigned shared) {
     initBarrier(barriers.emptyWeights(stage), 4 * Shape::rowTiles);
   }
   for (int stage = 0; stage < Shape::tokenStages; ++stage) {
-    initBarrier(barriers.fullTokens(stage), (transforms ? 128 : 1) + (M::tokensScaled ? 1 : 0));
+    initBarrier(barriers.fullTokens(stage), (transforms ? 128 : 1) + (M::tokensScaled ? 32 : 0));
     initBarrier(barriers.emptyTokens(stage), 4 * Shape::rowTiles * Shape::share);
   }
   initBarrier(barriers.scales(), 32);
@@ -68,7 +68,7 @@ __device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long lon
     }
     if constexpr (M::tokensScaled) {
       waitForPredecessors();
-      loadTokenScales<Shape>(shared, tokenScales, static_cast<int>(dims[1]), place);
+      loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place);
     }
   } else if (helper >= 3) {
     if constexpr (transforms) {

@@ -1,21 +1,35 @@
 // Skinny GEMM, part 2: the warps that feed the rings. Each runs ahead of the consumers as far as its ring is long.
 namespace kimi {
 
-// One thread. Weights are constants: this starts while the kernel's predecessors still run.
+// One thread. Weights are constants: this starts while the kernel's predecessors still run. What does not fit into the ring is
+// asked for into L2, `prefetch` chunks ahead of it.
 template <class Shape>
 __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map, const Place<Shape> &place) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
   constexpr int width = 128 / sizeof(typename Shape::Weight); // elements in the 128 bytes of a swizzled row
+  constexpr int parts = chunkDepth / width;
+  int ahead = Shape::weightStages; // the next chunk to prefetch
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::weightStages;
     if (index >= Shape::weightStages)
       waitBarrier(barriers.emptyWeights(stage), (index / Shape::weightStages - 1) & 1);
     arriveExpecting(barriers.fullWeights(stage), M::weightChunk);
-    for (int part = 0; part < chunkDepth / width; ++part)
+    for (int part = 0; part < parts; ++part)
       loadBox(shared + M::weights + stage * M::weightChunk + part * M::rows * 128, map,
               (place.firstChunk + index) * chunkDepth + part * width, place.row, barriers.fullWeights(stage), evictFirst);
+    if (Shape::prefetch > 0 && index >= Shape::weightStages - 1)
+      for (; ahead < place.count && ahead <= index + Shape::prefetch; ++ahead)
+        for (int part = 0; part < parts; ++part)
+          prefetchBox(map, (place.firstChunk + ahead) * chunkDepth + part * width, place.row);
   }
+}
+
+template <class Shape> __device__ __forceinline__ void waitEmpty(unsigned barrier, unsigned parity) {
+  if constexpr (Shape::share == 1)
+    waitBarrier(barrier, parity);
+  else
+    waitBarrierCluster(barrier, parity);
 }
 
 // One thread, after the wait for predecessors. With `share` > 1 each sharer loads its part of the tokens for all.
@@ -29,7 +43,7 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::tokenStages;
     if (index >= Shape::tokenStages)
-      waitBarrierCluster(barriers.emptyTokens(stage), (index / Shape::tokenStages - 1) & 1);
+      waitEmpty<Shape>(barriers.emptyTokens(stage), (index / Shape::tokenStages - 1) & 1);
     arriveExpecting(barriers.fullTokens(stage), M::tokenChunk);
     for (int part = 0; part < chunkDepth / width; ++part) {
       const unsigned destination = shared + M::tokens + stage * M::tokenChunk + (part * Shape::tokenTile + place.sharer * own) * 128;
@@ -55,38 +69,23 @@ __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const fl
   }
 }
 
-// One warp, after the wait: scales of the activations, [token][chunk of the whole depth] in memory, [stage][token] in the
-// ring. Eight chunks are read at once, since each read costs the latency of L2.
+// One warp, after the wait: scales of the activations, [token][chunk of the whole depth] in memory, [stage][token] in the ring.
+// Copies that nobody waits for, as far ahead as the tokens themselves.
 template <class Shape>
-__device__ __forceinline__ void loadTokenScales(unsigned char *shared, const float *scales, int tokens,
-                                                const Place<Shape> &place) {
+__device__ __forceinline__ void loadTokenScales(unsigned shared, const float *scales, const Place<Shape> &place) {
   using M = Memory<Shape>;
-  constexpr int batch = 8, perLane = batch * Shape::tokenTile / 32;
-  const Barriers<Shape> barriers(sharedAddress(shared));
-  float *ring = reinterpret_cast<float *>(shared + M::tokenScales);
+  const Barriers<Shape> barriers(shared);
   const int lane = threadIdx.x % 32;
-  for (int first = 0; first < place.count; first += batch) {
-    float values[perLane];
+  for (int index = 0; index < place.count; ++index) {
+    const int stage = index % Shape::tokenStages;
+    if (index >= Shape::tokenStages)
+      waitEmpty<Shape>(barriers.emptyTokens(stage), (index / Shape::tokenStages - 1) & 1);
 #pragma unroll
-    for (int index = 0; index < perLane; ++index) {
-      const int token = (lane + 32 * index) % Shape::tokenTile, chunk = first + (lane + 32 * index) / Shape::tokenTile;
-      values[index] = token < tokens && chunk < place.count ? scales[token * M::chunks + place.firstChunk + chunk] : 0.0f;
-    }
-#pragma unroll
-    for (int offset = 0; offset < batch; ++offset) {
-      const int chunk = first + offset, stage = chunk % Shape::tokenStages;
-      if (chunk >= place.count)
-        break;
-      if (chunk >= Shape::tokenStages)
-        waitBarrier(barriers.emptyTokens(stage), (chunk / Shape::tokenStages - 1) & 1);
-#pragma unroll
-      for (int index = 0; index < perLane; ++index)
-        if ((lane + 32 * index) / Shape::tokenTile == offset)
-          ring[stage * Shape::tokenTile + (lane + 32 * index) % Shape::tokenTile] = values[index];
-      __syncwarp();
-      if (lane == 0)
-        arrive(barriers.fullTokens(stage));
-    }
+    for (int token = lane; token < Shape::tokenTile; token += 32)
+      if (token < Shape::tokens) // rows of the buffer; scales beyond dims[tokens] touch columns that nobody stores
+        copyAsync<4>(shared + M::tokenScales + (stage * Shape::tokenTile + token) * 4,
+                     scales + token * M::chunks + place.firstChunk + index);
+    arriveAfterCopies(barriers.fullTokens(stage));
   }
 }
 

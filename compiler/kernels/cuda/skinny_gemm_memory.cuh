@@ -2,13 +2,15 @@
 //
 // `Shape` is written by the compiler (SkinnyGemm.cpp):
 //   columns, depth       N and K of the weight w[n, k]
-//   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; dims[tokens] may be fewer
+//   tokens               the most that dims[tokens] may be: rows of the activations' buffer
+//   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; at least `tokens`
 //   rowTiles             64-row tiles of the weight per block, 1 .. 4
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
 //   share                blocks of a cluster that take neighbouring rows and load the activations once for all
 //   weightStages, tokenStages   chunks of 128 of depth in flight
-//   accumulators         2: a chunk is scaled while the tensor cores take the next; 1: registers are short
+//   prefetch             chunks of the weight asked for into L2 ahead of the ring
+//   accumulators         chunks that the tensor cores have at once; 1 where registers are short
 //   Weight, Token        E4m3 or Bf16
 //   scaleRow(column)     row of the weight's scale grid (e4m3 only)
 namespace kimi {

@@ -12,9 +12,17 @@ template <class Shape> struct Consumer {
   int tile, group, lane, count, firstSharer;
 
   __device__ __forceinline__ Consumer(unsigned char *shared, const Place<Shape> &place)
-      : shared(shared), base(sharedAddress(shared)), barriers(base), tile(threadIdx.x / 128 % Shape::rowTiles),
-        group(threadIdx.x / 128 / Shape::rowTiles), lane(threadIdx.x % 32), count(place.count),
-        firstSharer(place.part * Shape::share) {}
+      : shared(shared), base(sharedAddress(shared)), barriers(base), lane(threadIdx.x % 32),
+        firstSharer(place.part * Shape::share) {
+    // From lane 0, so that the compiler knows them to be the same for the warp: addresses then cost next to nothing.
+    const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
+    tile = Shape::rowTiles == 1 ? 0 : warpgroup % Shape::rowTiles;
+    group = Shape::depthGroups == 1 ? 0 : warpgroup / Shape::rowTiles;
+    // Kept from being a constant: ptxas serialises the products of a loop that it has unrolled away (C7514).
+    int chunks = place.count;
+    asm volatile("" : "+r"(chunks));
+    count = __shfl_sync(0xffffffffu, chunks, 0);
+  }
 
   // The rows of this thread in the chunk's 64-row tile, as wgmma wants its left operand: two bf16 from two codes.
   __device__ __forceinline__ void widen(unsigned (&fragment)[fragments][4], int stage) const {
@@ -39,20 +47,23 @@ template <class Shape> struct Consumer {
     waitBarrier(barriers.fullWeights(weightStage), index / Shape::weightStages & 1);
     if constexpr (M::widens)
       widen(fragment, weightStage);
-    waitBarrierCluster(barriers.fullTokens(tokenStage), index / Shape::tokenStages & 1);
+    if constexpr (Shape::share == 1)
+      waitBarrier(barriers.fullTokens(tokenStage), index / Shape::tokenStages & 1);
+    else
+      waitBarrierCluster(barriers.fullTokens(tokenStage), index / Shape::tokenStages & 1);
     holdRegisters(sums);
     fenceWgmma();
     const unsigned left = base + M::weights + weightStage * M::weightChunk + tile * 64 * 128;
     const unsigned right = base + M::tokens + tokenStage * M::tokenChunk;
 #pragma unroll
     for (int step = 0; step < static_cast<int>(4 * sizeof(typename Shape::Token)); ++step) {
-      const unsigned long long tokens = operandDescriptor(right + step / 4 * Shape::tokenTile * 128 + step % 4 * 32);
+      const unsigned long long tokens = operandDescriptor(right, step / 4 * Shape::tokenTile * 128 + step % 4 * 32);
       if constexpr (M::tokensScaled)
-        wgmmaE4m3(sums, operandDescriptor(left + step * 32), tokens, accumulate || step > 0);
+        wgmmaE4m3(sums, operandDescriptor(left, step * 32), tokens, accumulate || step > 0);
       else if constexpr (M::widens)
         wgmmaBf16(sums, fragment[step], tokens, accumulate || step > 0);
       else
-        wgmmaBf16(sums, operandDescriptor(left + step / 4 * M::rows * 128 + step % 4 * 32), tokens, accumulate || step > 0);
+        wgmmaBf16(sums, operandDescriptor(left, step / 4 * M::rows * 128 + step % 4 * 32), tokens, accumulate || step > 0);
     }
     commitWgmma();
   }
@@ -107,7 +118,7 @@ template <class Shape> struct Consumer {
       if constexpr (Shape::accumulators == 2)
         runAlternating(totals);
       else
-        runScaled(totals);
+        runBatches(totals);
     } else {
       runPlain(totals);
     }
@@ -129,18 +140,38 @@ private:
     release(index);
   }
 
-  __device__ __forceinline__ void runScaled(float (&totals)[values]) const {
-    float sums[values];
-    unsigned fragment[fragments][4];
-    for (int index = group; index < count; index += Shape::depthGroups) {
-      start(sums, fragment, index, false);
+  // Batches of `accumulators` chunks, all given to the tensor cores before the first is scaled; what is left, one by one.
+  __device__ __forceinline__ void runBatches(float (&totals)[values]) const {
+    constexpr int sets = Shape::accumulators, step = Shape::depthGroups;
+    float sums[sets][values];
+    unsigned fragment[sets][fragments][4];
+    int index = group;
+    for (; index + (sets - 1) * step < count; index += sets * step) {
+#pragma unroll
+      for (int set = 0; set < sets; ++set)
+        start(sums[set], fragment[set], index + set * step, false);
+      promoteBatch<0>(totals, sums, index);
+    }
+    for (; index < count; index += step) {
+      start(sums[0], fragment[0], index, false);
       waitWgmma<0>();
-      promote(totals, sums, index);
+      promote(totals, sums[0], index);
       release(index);
     }
   }
 
-  // Two chunks under way: one is multiplied while the one before is scaled.
+  template <int set>
+  __device__ __forceinline__ void promoteBatch(float (&totals)[values], float (&sums)[Shape::accumulators][values],
+                                               int index) const {
+    if constexpr (set < Shape::accumulators) {
+      waitWgmma<Shape::accumulators - 1 - set>();
+      promote(totals, sums[set], index + set * Shape::depthGroups);
+      release(index + set * Shape::depthGroups);
+      promoteBatch<set + 1>(totals, sums, index);
+    }
+  }
+
+  // Two chunks under way at all times: while one is scaled, the tensor cores have the next.
   __device__ __forceinline__ void runAlternating(float (&totals)[values]) const {
     constexpr int step = Shape::depthGroups;
     float even[values], odd[values];

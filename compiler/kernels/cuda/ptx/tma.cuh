@@ -6,16 +6,17 @@ namespace kimi {
 constexpr unsigned long long evictFirst = 0x12f0000000000000ull; // weights: read once per step
 constexpr unsigned long long evictLast = 0x14f0000000000000ull;  // activations: every block reads them
 
-__device__ __forceinline__ void prefetchMap(const TensorMap *map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
-
 __device__ __forceinline__ void loadBox(unsigned destination, const TensorMap *map, int column, int row, unsigned barrier,
                                         unsigned long long policy) {
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
                "[%0], [%1, {%2, %3}], [%4], %5;" ::"r"(destination),
                "l"(map), "r"(column), "r"(row), "r"(barrier), "l"(policy)
                : "memory");
+}
+
+// Brings the box from memory to L2 only: it can be asked for when there is no room in shared memory yet.
+__device__ __forceinline__ void prefetchBox(const TensorMap *map, int column, int row) {
+  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global [%0, {%1, %2}];" ::"l"(map), "r"(column), "r"(row) : "memory");
 }
 
 // The box goes to the same place in every block of the cluster whose bit is set, and is counted at its barrier there.

@@ -4,9 +4,13 @@
 // from 2 * (t % 4): D[4 j .. 4 j + 3] = (row, column 8 j), (row, + 1), (row + 8, column 8 j), (row + 8, + 1).
 namespace kimi {
 
-// Swizzled 128 bytes; 1024 bytes from one group of 8 rows to the next. `tile` is 1024-byte aligned, plus 32 per step of K.
-__device__ __forceinline__ unsigned long long operandDescriptor(unsigned tile) {
-  return (1ull << 62) | (64ull << 32) | (1ull << 16) | ((tile & 0x3ffffu) >> 4);
+// Swizzled 128 bytes; 1024 bytes from one group of 8 rows to the next. `tile` is 1024-byte aligned; `offset`, a constant, adds 32
+// per step of K. The two words are built apart: one addition per product, instead of arithmetic in 64 bits.
+__device__ __forceinline__ unsigned long long operandDescriptor(unsigned tile, unsigned offset) {
+  const unsigned low = (tile >> 4) + (offset >> 4) + (1u << 16);
+  unsigned long long descriptor;
+  asm("mov.b64 %0, {%1, %2};" : "=l"(descriptor) : "r"(low), "r"((1u << 30) | 64u));
+  return descriptor;
 }
 
 __device__ __forceinline__ void fenceWgmma() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
