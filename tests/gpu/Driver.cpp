@@ -69,6 +69,23 @@ Kernel loadKernel(const std::string &path, const std::string &name, unsigned sha
   return kernel;
 }
 
+int residentBlocks(const Kernel &kernel) {
+  CUlaunchAttribute attribute = {};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+  attribute.value.clusterDim.x = kernel.cluster;
+  attribute.value.clusterDim.y = attribute.value.clusterDim.z = 1;
+  CUlaunchConfig config = {};
+  config.gridDimX = kernel.grid;
+  config.gridDimY = config.gridDimZ = config.blockDimY = config.blockDimZ = 1;
+  config.blockDimX = kernel.threads;
+  config.sharedMemBytes = kernel.shared;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  int clusters = 0;
+  DRIVER(cuOccupancyMaxActiveClusters, &clusters, kernel.function, &config);
+  return clusters * static_cast<int>(kernel.cluster);
+}
+
 void launch(const Kernel &kernel, CUstream stream, std::vector<void *> arguments, bool programmatic) {
   CUlaunchAttribute attributes[2] = {};
   unsigned count = 0;

@@ -44,6 +44,9 @@ struct Kernel {
 /// Loads a cubin and finds the kernel; raises its limit of shared memory.
 Kernel loadKernel(const std::string &path, const std::string &name, unsigned shared);
 
+/// How many blocks of it the device can run at a time.
+int residentBlocks(const Kernel &kernel);
+
 /// `programmatic`: with the edge of a programmatic dependent launch to what is before it in the stream.
 void launch(const Kernel &kernel, CUstream stream, std::vector<void *> arguments, bool programmatic);
 

@@ -9,10 +9,11 @@ namespace {
 
 const char *store = R"(struct Epilogue {
   static constexpr Splice kind = Splice::element;
-  static constexpr int width = 2;
-  unsigned *out;
-  __device__ void operator()(int token, int column, const float (&values)[2]) const {
-    out[(static_cast<long long>(token) * Shape::columns + column) / 2] = toBf16Pair(values[0], values[1]);
+  static constexpr int width = 4;
+  uint2 *out;
+  __device__ void operator()(int token, int column, const float (&values)[4]) const {
+    out[(static_cast<long long>(token) * Shape::columns + column) / 4] =
+        make_uint2(toBf16Pair(values[0], values[1]), toBf16Pair(values[2], values[3]));
   }
 };)";
 
@@ -92,7 +93,7 @@ Splice sampleEpilogue(const std::string &name) {
     return {SpliceClass::block, 128, quantise, {"unsigned *out", "float *scales"}};
   if (name == "argmax")
     return {SpliceClass::row, 0, argmax, {"int *out"}};
-  return {SpliceClass::element, 2, store, {"unsigned *out"}};
+  return {SpliceClass::element, 4, store, {"uint2 *out"}};
 }
 
 Splice samplePrologue(const std::string &name) {

@@ -50,7 +50,7 @@ void timeAll(const std::string &folder, const std::vector<Variant> &variants, bo
   const Kernel fill = loadKernel(folder + "/reference.cubin", "fill", 0);
   std::map<std::tuple<int, int, std::string>, std::unique_ptr<Operands>> data;
   std::printf("%-12s %-5s %4s %8s %8s %7s %7s %4s %5s  %s\n", "N x K", "", "M", "us", "plain us", "GB/s", "floor", "%", "peer",
-              "parameters");
+              "blocks/resident, parameters");
   for (const Variant &v : variants) {
     if (v.purpose != "time")
       continue;
@@ -63,8 +63,9 @@ void timeAll(const std::string &folder, const std::vector<Variant> &variants, bo
     const double floor = std::max(bytes / readCeiling, operations / (v.tokensAreE4m3() ? e4m3Ceiling : bf16Ceiling)) * 1e-3;
     const double time = medianPerCall(v, *operands, true);
     const double plain = alsoPlain ? medianPerCall(v, *operands, false) : 0.0;
-    std::printf("%5dx%-6d %-5s %4d %8.2f %8.2f %7.0f %7.2f %4.0f %5d  %s\n", v.columns, v.depth, v.format.c_str(), v.tokens, time,
-                plain, bytes / time * 1e-3, floor, 100.0 * floor / time, peerPercent(v), v.label.c_str());
+    std::printf("%5dx%-6d %-5s %4d %8.2f %8.2f %7.0f %7.2f %4.0f %5d  %d/%d %s\n", v.columns, v.depth, v.format.c_str(), v.tokens, time,
+                plain, bytes / time * 1e-3, floor, 100.0 * floor / time, peerPercent(v), static_cast<int>(v.kernel.grid),
+                residentBlocks(v.kernel), v.label.c_str());
     std::fflush(stdout);
   }
 }

@@ -87,22 +87,33 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
   if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || p.rowTiles * p.depthGroups > 6)
     return refuse("skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d", p.rowTiles,
                   p.rowTiles, p.depthGroups);
-  if (p.split < 1 || p.share < 1 || p.split * p.share > 8 || p.split > ceilDivide(problem.depth, chunkDepth))
-    return refuse("skinny_gemm: split * share is at most 8 blocks of a cluster and split at most %d chunks of depth, not %d * %d",
-                  ceilDivide(problem.depth, chunkDepth), p.split, p.share);
+  const int chunks = ceilDivide(problem.depth, chunkDepth);
+  if (p.stepChunks < 1 || chunks % p.stepChunks != 0)
+    return refuse("skinny_gemm: step_chunks divides the %d chunks of depth, not %d", chunks, p.stepChunks);
+  if (p.split < 1 || p.share < 1 || p.split * p.share > 8 || p.split > chunks / p.stepChunks)
+    return refuse("skinny_gemm: split * share is at most 8 blocks of a cluster and split at most %d steps of depth, not %d * %d",
+                  chunks / p.stepChunks, p.split, p.share);
   if (p.share > 1 && p.tokenTile / p.share < 8)
     return refuse("skinny_gemm: each of the blocks that share activations loads 8 tokens or more, not %d / %d", p.tokenTile,
                   p.share);
   if (p.share > 1 && prologue.kind != SpliceClass::none)
     return refuse("skinny_gemm: blocks share activations only without a prologue: take share = 1, not %d", p.share);
-  if (p.accumulators < 1 || p.accumulators > 8)
-    return refuse("skinny_gemm: accumulators is 1 to 8, not %d", p.accumulators);
-  // A warpgroup waits for all chunks that it gives to the tensor cores at once before it frees the first of them.
-  if (const int held = (p.accumulators - 1) * p.depthGroups; std::min(p.weightStages, p.tokenStages) <= std::max(held, 1))
-    return refuse("skinny_gemm: both rings need more than (accumulators - 1) * depth_groups = %d stages, not %d and %d", held,
+  if (p.accumulators != 1 && p.accumulators != 2)
+    return refuse("skinny_gemm: accumulators is 1 or 2, not %d", p.accumulators);
+  // A warpgroup waits for the next step before it frees the one before.
+  if (const int held = p.accumulators * p.depthGroups; std::min(p.weightStages, p.tokenStages) < std::max(held, 2))
+    return refuse("skinny_gemm: both rings need accumulators * depth_groups = %d stages, and 2, not %d and %d", held,
                   p.weightStages, p.tokenStages);
+  // A waiting warpgroup knows a phase by its parity: each stage must be its own in every round.
+  if (p.weightStages % p.depthGroups != 0 || p.tokenStages % p.depthGroups != 0)
+    return refuse("skinny_gemm: depth_groups = %d must divide both rings' stages, %d and %d", p.depthGroups, p.weightStages,
+                  p.tokenStages);
+  if (p.weightStages > 32 || p.tokenStages > 32)
+    return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
+  if (p.successors < 0 || p.successors > 2 || p.residency < 1 || p.residency > 4)
+    return refuse("skinny_gemm: successors is 0 to 2 and residency 1 to 4, not %d and %d", p.successors, p.residency);
   if (p.prefetch < 0)
-    return refuse("skinny_gemm: prefetch is a number of chunks, not %d", p.prefetch);
+    return refuse("skinny_gemm: prefetch is a number of steps, not %d", p.prefetch);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
     return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes, mostSharedBytes);
   return llvm::Error::success();
@@ -120,14 +131,17 @@ llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &pa
 }
 
 int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
-  const int rows = 64 * p.rowTiles, chunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
-  const int rings = p.weightStages * rows * chunkDepth * weightBytes(problem.format) +
-                    p.tokenStages * p.tokenTile * chunkDepth * tokenBytes(problem.format);
+  const int rows = 64 * p.rowTiles, steps = ceilDivide(problem.depth, chunkDepth) / p.stepChunks;
+  const int mostChunks = ceilDivide(steps, p.split) * p.stepChunks;
+  const int rings = p.stepChunks * chunkDepth *
+                    (p.weightStages * rows * weightBytes(problem.format) + p.tokenStages * p.tokenTile * tokenBytes(problem.format));
   const int partial = p.depthGroups * p.tokenTile * (rows + 4) * 4;
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
-  const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
-  const int weightScales = problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * chunks * 4, 16) * 16;
-  return std::max(rings, partial) + received + tokenScales + weightScales + 8 * (2 * p.weightStages + 2 * p.tokenStages + 2);
+  const bool sendsLate = received > 8192; // then it takes the rings' place, too
+  const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.stepChunks * p.tokenTile * 4 : 0;
+  const int weightScales = problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * mostChunks * 4, 16) * 16;
+  return std::max(rings, partial + (sendsLate ? received : 0)) + (sendsLate ? 0 : received) + tokenScales + weightScales +
+         8 * (2 * p.weightStages + 2 * p.tokenStages + 2);
 }
 
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
@@ -135,7 +149,7 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
   SkinnyLaunch launch;
   launch.cluster = p.split * p.share;
   launch.grid = static_cast<int64_t>(ceilDivide(ceilDivide(problem.columns, rows), p.share)) * launch.cluster;
-  launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 96 : 256);
+  launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations = problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
   launch.maps = {{0, weight, {problem.depth, problem.columns}, problem.depth * weight, {128 / weight, rows}},

@@ -6,6 +6,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
+
 namespace kimi::cuda {
 
 namespace {
@@ -18,6 +20,7 @@ constexpr llvm::StringLiteral parts[] = {"ptx/types.cuh",
                                          "ptx/async_copy.cuh",
                                          "ptx/cluster.cuh",
                                          "ptx/dependency.cuh",
+                                         "ptx/registers.cuh",
                                          "ptx/wgmma.cuh",
                                          "ptx/warp.cuh",
                                          "splice.cuh",
@@ -40,13 +43,20 @@ std::string scaleRow(llvm::ArrayRef<int64_t> segments) {
   return text + std::to_string(row) + " + (column - " + std::to_string(begin) + ") / 128";
 }
 
-void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyParameters &p) {
+// Registers of a consumer's thread where all threads together would have too few: the helpers keep 40.
+int consumerRegisters(const SkinnyParameters &p, bool transforms) {
+  const int warpgroups = p.rowTiles * p.depthGroups, evenly = 65536 / p.residency / (128 * (warpgroups + 1)) / 8 * 8;
+  const bool needed = p.tokenTile == 128 && evenly < 160 && !transforms;
+  return needed ? std::min(232, (evenly * (warpgroups + 1) - 40) / warpgroups / 8 * 8) : 0;
+}
+
+void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyParameters &p, bool transforms) {
   os << "struct Shape {\n";
   const std::pair<const char *, int64_t> constants[] = {
       {"columns", problem.columns},       {"depth", problem.depth}, {"tokens", problem.tokens}, {"tokenTile", p.tokenTile},
       {"rowTiles", p.rowTiles},           {"depthGroups", p.depthGroups}, {"split", p.split},
-      {"share", p.share},                 {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
-      {"prefetch", p.prefetch}, {"accumulators", p.accumulators}};
+      {"share", p.share},                 {"stepChunks", p.stepChunks}, {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
+      {"prefetch", p.prefetch}, {"successors", p.successors}, {"consumerRegisters", consumerRegisters(p, transforms)}, {"accumulators", p.accumulators}};
   for (auto [name, value] : constants)
     os << "  static constexpr int " << name << " = " << value << ";\n";
   os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";
@@ -87,12 +97,12 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
   const SkinnyLaunch launch = skinnyLaunch(problem, parameters, prologue);
   const bool transforms = prologue.kind != SpliceClass::none;
   os << "// Written for this kernel.\nnamespace kimi {\n\n";
-  printShape(os, problem, parameters);
+  printShape(os, problem, parameters, transforms);
   os << "\n" << (transforms ? prologue.text : "using Prologue = NoPrologue;") << "\n\n" << epilogue.text << "\n\n";
   os << "static_assert(Memory<Shape>::bytes == " << launch.sharedBytes << ");\n";
   os << "static_assert(skinnyThreads<Shape, Prologue>() == " << launch.threads << ");\n\n";
   os << "extern __shared__ __align__(1024) unsigned char sharedMemory[];\n\n";
-  os << "extern \"C\" __global__ void __launch_bounds__(" << launch.threads << ", 1)\n" << name << "(";
+  os << "extern \"C\" __global__ void __launch_bounds__(" << launch.threads << ", " << parameters.residency << ")\n" << name << "(";
   os << llvm::join(argumentList(problem, prologue, epilogue), ",\n    ") << ") {\n";
   os << "  skinnyGemm<Shape>(sharedMemory, dims, " << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales")
      << ", activations, " << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")

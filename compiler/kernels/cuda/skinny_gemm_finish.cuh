@@ -25,12 +25,16 @@ template <class Shape> struct Finish {
 
   template <class Epilogue>
   __device__ __forceinline__ void run(const float (&totals)[values], const Epilogue &epilogue) const {
-    syncThreads(1, M::consumers); // the rings are empty: every warp has read them
+    syncThreads(1, M::consumers); // this block's rings are empty: every warp has read them
     store(totals);
     syncThreads(1, M::consumers);
     if constexpr (Shape::split > 1) {
+      if constexpr (M::sendsLate) { // what is sent takes the place of the other blocks' rings
+        arriveCluster();
+        waitCluster();
+      }
       send();
-      waitBarrierCluster(Barriers<Shape>(sharedAddress(shared)).received(), 0);
+      waitBarrier(Barriers<Shape>(sharedAddress(shared)).received(), 0);
     }
     if constexpr (Epilogue::kind == Splice::block)
       passBlocks(epilogue);
@@ -58,15 +62,32 @@ private:
       }
   }
 
+  // `width` (1, 2 or 4) consecutive floats at a multiple of it.
+  template <int width> __device__ __forceinline__ static void read(float (&result)[width], const float *source) {
+    if constexpr (width == 4) {
+      const float4 four = *reinterpret_cast<const float4 *>(source);
+      result[0] = four.x, result[1] = four.y, result[2] = four.z, result[3] = four.w;
+    } else if constexpr (width == 2) {
+      const float2 two = *reinterpret_cast<const float2 *>(source);
+      result[0] = two.x, result[1] = two.y;
+    } else {
+#pragma unroll
+      for (int value = 0; value < width; ++value)
+        result[value] = source[value];
+    }
+  }
+
   // This block's sums of `width` rows, over its depth groups in order.
   template <int width> __device__ __forceinline__ void sumHere(float (&result)[width], int token, int row) const {
+    read(result, partial + token * M::pitch + row);
 #pragma unroll
-    for (int group = 0; group < Shape::depthGroups; ++group)
+    for (int group = 1; group < Shape::depthGroups; ++group) {
+      float next[width];
+      read(next, partial + (group * Shape::tokenTile + token) * M::pitch + row);
 #pragma unroll
-      for (int value = 0; value < width; ++value) {
-        const float next = partial[(group * Shape::tokenTile + token) * M::pitch + row + value];
-        result[value] = group == 0 ? next : result[value] + next;
-      }
+      for (int value = 0; value < width; ++value)
+        result[value] += next[value];
+    }
   }
 
   // The sums of the whole depth, over the blocks of the split in order.
@@ -75,25 +96,25 @@ private:
       sumHere(result, token, row);
     else
 #pragma unroll
-    for (int part = 0; part < Shape::split; ++part) {
-      float next[width];
-      if (part == place.part)
-        sumHere(next, token, row);
-      else
+      for (int part = 0; part < Shape::split; ++part) {
+        float next[width];
+        if (part == place.part)
+          sumHere(next, token, row);
+        else
+          read(next, received + (part * M::ownTokens + token / Shape::split) * M::rows + row);
 #pragma unroll
         for (int value = 0; value < width; ++value)
-          next[value] = received[(part * M::ownTokens + token / Shape::split) * M::rows + row + value];
-#pragma unroll
-      for (int value = 0; value < width; ++value)
-        result[value] = part == 0 ? next[value] : result[value] + next[value];
-    }
+          result[value] = part == 0 ? next[value] : result[value] + next[value];
+      }
   }
 
+  // A thread keeps its rows and walks over tokens.
   __device__ __forceinline__ void send() const {
-    waitCluster(); // the others have begun and their barriers are ready
-    const unsigned base = sharedAddress(shared);
-    for (int item = threadIdx.x; item < tokens * (M::rows / 4); item += M::consumers) {
-      const int token = item / (M::rows / 4), row = item % (M::rows / 4) * 4, owner = token % Shape::split;
+    constexpr int perToken = M::rows / 4;
+    const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
+#pragma unroll 4
+    for (int token = threadIdx.x / perToken; token < tokens; token += M::consumers / perToken) {
+      const int owner = token % Shape::split;
       if (owner == place.part)
         continue;
       float sums[4];
@@ -107,10 +128,12 @@ private:
 
   template <class Epilogue> __device__ __forceinline__ void passElements(const Epilogue &epilogue) const {
     constexpr int width = Epilogue::width, perToken = M::rows / width;
-    for (int item = threadIdx.x; item < own() * perToken; item += M::consumers) {
-      const int token = item / perToken * Shape::split + place.part, row = item % perToken * width;
-      if (place.row + row >= Shape::columns)
-        continue;
+    const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
+    if (place.row + row >= Shape::columns)
+      return;
+#pragma unroll 4
+    for (int index = threadIdx.x / perToken; index < count; index += M::consumers / perToken) {
+      const int token = index * Shape::split + place.part;
       float sums[width];
       sumAll(sums, token, row);
       epilogue(token, place.row + row, sums);

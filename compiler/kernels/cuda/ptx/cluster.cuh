@@ -7,7 +7,10 @@ __device__ __forceinline__ unsigned clusterRank() {
   return rank;
 }
 
-__device__ __forceinline__ void arriveCluster() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+// Every thread arrives, then waits, before it arrives again; threads that have returned are not waited for. Arriving orders
+// nothing (a release here is a fence of the whole device): use it for barriers that fenceBarrierInit has published, or for
+// shared memory that only the tensor cores and the copy engine have read.
+__device__ __forceinline__ void arriveCluster() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
 __device__ __forceinline__ void waitCluster() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 
 // The address that the same place has in block `rank` of the cluster.
