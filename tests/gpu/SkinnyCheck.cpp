@@ -118,6 +118,8 @@ std::vector<int> tokenCounts(const Variant &v) {
   if (v.purpose == "checkall") // together the buckets 8 .. 128 are 1 .. 128
     for (int count = fewest; count <= v.tokens; ++count)
       counts.push_back(count);
+  else if (v.purpose == "both")
+    counts = {v.tokens, v.tokens / 2 + 1};
   else
     for (int count : {1, 2, 3, 7, v.tokens / 2 + 1, v.tokens - 1, v.tokens})
       if (count >= 1 && count <= v.tokens && std::find(counts.begin(), counts.end(), count) == counts.end())

@@ -52,7 +52,7 @@ void timeAll(const std::string &folder, const std::vector<Variant> &variants, bo
   std::printf("%-12s %-5s %4s %8s %8s %7s %7s %4s %5s  %s\n", "N x K", "", "M", "us", "plain us", "GB/s", "floor", "%", "peer",
               "blocks/resident, parameters");
   for (const Variant &v : variants) {
-    if (v.purpose != "time")
+    if (v.purpose != "time" && v.purpose != "both")
       continue;
     std::unique_ptr<Operands> &operands = data[{v.columns, v.depth, v.format}];
     if (!operands)

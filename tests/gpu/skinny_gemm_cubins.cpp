@@ -1,7 +1,8 @@
 // Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where one is.
 //   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt
-// A line of VARIANTS: purpose (check, time) columns depth format tokens token_tile row_tiles depth_groups split share
-// step_chunks weight_stages token_stages prefetch successors accumulators residency prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
+// A line of VARIANTS: purpose (checkall: every count of tokens of the bucket, check: some,
+// time, both) columns depth format tokens token_tile row_tiles depth_groups split share
+// weight_stages token_stages accumulators successors residency prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
 #include "compiler/kernels/cuda/TemplateText.h"
 #include "tests/gpu/Nvrtc.h"
 #include "tests/gpu/SkinnySamples.h"
@@ -36,7 +37,7 @@ bool read(const std::string &line, Variant &variant) {
   in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >> variant.problem.tokens >> tile;
   if (tile != "auto") {
     p.tokenTile = std::stoi(tile);
-    in >> p.rowTiles >> p.depthGroups >> p.split >> p.share >> p.stepChunks >> p.weightStages >> p.tokenStages >> p.prefetch >> p.successors >> p.accumulators >> p.residency;
+    in >> p.rowTiles >> p.depthGroups >> p.split >> p.share >> p.weightStages >> p.tokenStages >> p.accumulators >> p.successors >> p.residency;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in)
@@ -90,8 +91,7 @@ void describe(std::ostream &os, const Variant &variant) {
   const cuda::SkinnyLaunch launch = cuda::skinnyLaunch(variant.problem, p, gpu::samplePrologue(variant.prologue));
   os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " " << variant.problem.depth << " "
      << variant.format << " " << variant.problem.tokens << " " << variant.prologue << " " << variant.epilogue << " tile"
-     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",share" << p.share << ",step" << p.stepChunks
-     << ",stages" << p.weightStages << "/" << p.tokenStages << ",ahead" << p.prefetch << ",next" << p.successors << ",acc" << p.accumulators << ",regs" << variant.registers << " "
+     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",share" << p.share << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next" << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " "
      << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster;
   for (const cuda::SkinnyMap &map : launch.maps)
     os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " " << map.stride << " "

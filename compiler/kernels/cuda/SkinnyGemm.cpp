@@ -88,11 +88,9 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
     return refuse("skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d", p.rowTiles,
                   p.rowTiles, p.depthGroups);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
-  if (p.stepChunks < 1 || chunks % p.stepChunks != 0)
-    return refuse("skinny_gemm: step_chunks divides the %d chunks of depth, not %d", chunks, p.stepChunks);
-  if (p.split < 1 || p.share < 1 || p.split * p.share > 8 || p.split > chunks / p.stepChunks)
-    return refuse("skinny_gemm: split * share is at most 8 blocks of a cluster and split at most %d steps of depth, not %d * %d",
-                  chunks / p.stepChunks, p.split, p.share);
+  if (p.split < 1 || p.share < 1 || p.split * p.share > 8 || p.split > chunks)
+    return refuse("skinny_gemm: split * share is at most 8 blocks of a cluster and split at most %d chunks of depth, not %d * %d",
+                  chunks, p.split, p.share);
   if (p.share > 1 && p.tokenTile / p.share < 8)
     return refuse("skinny_gemm: each of the blocks that share activations loads 8 tokens or more, not %d / %d", p.tokenTile,
                   p.share);
@@ -100,7 +98,7 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
     return refuse("skinny_gemm: blocks share activations only without a prologue: take share = 1, not %d", p.share);
   if (p.accumulators != 1 && p.accumulators != 2)
     return refuse("skinny_gemm: accumulators is 1 or 2, not %d", p.accumulators);
-  // A warpgroup waits for the next step before it frees the one before.
+  // A warpgroup waits for the next chunk before it frees the one before.
   if (const int held = p.accumulators * p.depthGroups; std::min(p.weightStages, p.tokenStages) < std::max(held, 2))
     return refuse("skinny_gemm: both rings need accumulators * depth_groups = %d stages, and 2, not %d and %d", held,
                   p.weightStages, p.tokenStages);
@@ -110,10 +108,8 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
-  if (p.successors < 0 || p.successors > 2 || p.residency < 1 || p.residency > 4)
-    return refuse("skinny_gemm: successors is 0 to 2 and residency 1 to 4, not %d and %d", p.successors, p.residency);
-  if (p.prefetch < 0)
-    return refuse("skinny_gemm: prefetch is a number of steps, not %d", p.prefetch);
+  if (p.successors < 0 || p.successors > 1 || p.residency < 1 || p.residency > 4)
+    return refuse("skinny_gemm: successors is 0 or 1 and residency 1 to 4, not %d and %d", p.successors, p.residency);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
     return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes, mostSharedBytes);
   return llvm::Error::success();
@@ -131,14 +127,13 @@ llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &pa
 }
 
 int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
-  const int rows = 64 * p.rowTiles, steps = ceilDivide(problem.depth, chunkDepth) / p.stepChunks;
-  const int mostChunks = ceilDivide(steps, p.split) * p.stepChunks;
-  const int rings = p.stepChunks * chunkDepth *
-                    (p.weightStages * rows * weightBytes(problem.format) + p.tokenStages * p.tokenTile * tokenBytes(problem.format));
+  const int rows = 64 * p.rowTiles, mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
+  const int rings = chunkDepth * (p.weightStages * rows * weightBytes(problem.format) +
+                                  p.tokenStages * p.tokenTile * tokenBytes(problem.format));
   const int partial = p.depthGroups * p.tokenTile * (rows + 4) * 4;
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
   const bool sendsLate = received > 8192; // then it takes the rings' place, too
-  const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.stepChunks * p.tokenTile * 4 : 0;
+  const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
   const int weightScales = problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * mostChunks * 4, 16) * 16;
   return std::max(rings, partial + (sendsLate ? received : 0)) + (sendsLate ? 0 : received) + tokenScales + weightScales +
          8 * (2 * p.weightStages + 2 * p.tokenStages + 2);

@@ -55,8 +55,8 @@ void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const Skinn
   const std::pair<const char *, int64_t> constants[] = {
       {"columns", problem.columns},       {"depth", problem.depth}, {"tokens", problem.tokens}, {"tokenTile", p.tokenTile},
       {"rowTiles", p.rowTiles},           {"depthGroups", p.depthGroups}, {"split", p.split},
-      {"share", p.share},                 {"stepChunks", p.stepChunks}, {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
-      {"prefetch", p.prefetch}, {"successors", p.successors}, {"consumerRegisters", consumerRegisters(p, transforms)}, {"accumulators", p.accumulators}};
+      {"share", p.share},                 {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
+      {"successors", p.successors}, {"consumerRegisters", consumerRegisters(p, transforms)}, {"accumulators", p.accumulators}};
   for (auto [name, value] : constants)
     os << "  static constexpr int " << name << " = " << value << ";\n";
   os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";

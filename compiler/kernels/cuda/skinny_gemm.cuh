@@ -44,8 +44,6 @@ __device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long lon
                                            const TensorMap *weightMap, const TensorMap *tokenMap, const Prologue &prologue,
                                            const Epilogue &epilogue) {
   using M = Memory<Shape>;
-  if constexpr (Shape::successors == 0)
-    letSuccessorsStart();
   constexpr bool clustered = Shape::split * Shape::share > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
   const bool first = threadIdx.x % 32 == 0;
@@ -54,6 +52,8 @@ __device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long lon
   __syncthreads();
   if constexpr (clustered)
     arriveCluster();
+  if constexpr (Shape::successors == 0)
+    letSuccessorsStart();
 
   if (helper < 0) {
     if constexpr (Shape::consumerRegisters > 0)

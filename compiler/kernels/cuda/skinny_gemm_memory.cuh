@@ -5,16 +5,13 @@
 //   tokens               the most that dims[tokens] may be: rows of the activations' buffer
 //   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; at least `tokens`
 //   rowTiles             64-row tiles of the weight per block, 1 .. 4
-//   depthGroups          warpgroups that take the steps of depth in turn, for each row tile
+//   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
 //   share                blocks of a cluster that take neighbouring rows and load the activations once for all
-//   stepChunks           chunks of 128 of depth that come and go together, in one stage of each ring; divides the chunks
-//   weightStages, tokenStages   stages of the two rings
-//   prefetch             stages of the weight asked for into L2 ahead of the ring
-//   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when the ring has been filled, 2 when
-//                        all weights have been asked for
+//   weightStages, tokenStages   chunks of 128 of depth in flight; depthGroups divides both
+//   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights have been asked for
 //   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense
-//   accumulators         2: the tensor cores have the next step while one is scaled; 1: registers are short
+//   accumulators         2: the tensor cores have the next chunk while one is scaled; 1: registers are short
 //   Weight, Token        E4m3 or Bf16
 //   scaleRow(column)     row of the weight's scale grid (e4m3 only)
 namespace kimi {
@@ -25,16 +22,13 @@ template <class Shape> struct Memory {
   static constexpr int rows = 64 * Shape::rowTiles;
   static constexpr int consumers = 128 * Shape::rowTiles * Shape::depthGroups;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
-  static constexpr int steps = chunks / Shape::stepChunks;
-  static constexpr int mostChunks = (steps + Shape::split - 1) / Shape::split * Shape::stepChunks; // of one block
+  static constexpr int mostChunks = (chunks + Shape::split - 1) / Shape::split; // of one block
   static constexpr bool weightsScaled = Same<typename Shape::Weight, E4m3>::value;
   static constexpr bool tokensScaled = Same<typename Shape::Token, E4m3>::value;
   static constexpr bool widens = weightsScaled && !tokensScaled;
 
   static constexpr int weightChunk = rows * chunkDepth * sizeof(typename Shape::Weight);
   static constexpr int tokenChunk = Shape::tokenTile * chunkDepth * sizeof(typename Shape::Token);
-  static constexpr int weightStage = Shape::stepChunks * weightChunk;
-  static constexpr int tokenStage = Shape::stepChunks * tokenChunk;
   // The sums of this block, [depth group][token][row]: they take the rings' place when these are empty. The pitch keeps the
   // accumulators' stores free of bank conflicts.
   static constexpr int pitch = rows + 4;
@@ -45,30 +39,21 @@ template <class Shape> struct Memory {
   static constexpr int receivedBytes = Shape::split > 1 ? Shape::split * ownTokens * rows * 4 : 0;
   static constexpr bool sendsLate = receivedBytes > 8192;
 
+  // Few tokens make chunks so short that addresses count: where all warpgroups have the same, few chunks, these are constants.
+  static constexpr int evenChunks =
+      chunks % (Shape::split * Shape::depthGroups) == 0 ? chunks / (Shape::split * Shape::depthGroups) : 0;
+  static constexpr bool unrolls = Shape::tokenTile <= 16 && !widens && evenChunks > 0 && evenChunks <= 16;
+
   static constexpr int weights = 0;
-  static constexpr int tokens = weights + Shape::weightStages * weightStage;
-  static constexpr int rings = tokens + Shape::tokenStages * tokenStage;
+  static constexpr int tokens = weights + Shape::weightStages * weightChunk;
+  static constexpr int rings = tokens + Shape::tokenStages * tokenChunk;
   static constexpr int sums = partialBytes + (sendsLate ? receivedBytes : 0);
   static constexpr int received = sendsLate ? partialBytes : rings > sums ? rings : sums;
   static constexpr int tokenScales = (rings > sums ? rings : sums) + (sendsLate ? 0 : receivedBytes);
-  static constexpr int weightScales = tokenScales + (tokensScaled ? Shape::tokenStages * Shape::stepChunks * Shape::tokenTile * 4 : 0);
+  static constexpr int weightScales = tokenScales + (tokensScaled ? Shape::tokenStages * Shape::tokenTile * 4 : 0);
   static constexpr int barriers = weightScales + (weightsScaled ? (Shape::rowTiles * mostChunks * 4 + 15) / 16 * 16 : 0);
   static constexpr int barrierCount = 2 * Shape::weightStages + 2 * Shape::tokenStages + 2;
   static constexpr int bytes = barriers + 8 * barrierCount;
-};
-
-// A walk through a ring: the stage, and in which parity of its barriers' phases.
-template <int stages> struct Cursor {
-  int stage;
-  unsigned phase = 0;
-  __device__ explicit Cursor(int stage) : stage(stage) {}
-  __device__ __forceinline__ void advance(int by) { // by < stages
-    stage += by;
-    if (stage >= stages) {
-      stage -= stages;
-      phase ^= 1;
-    }
-  }
 };
 
 // Addresses of the barriers. full: the copy has come. empty: every consumer has read it.
@@ -92,16 +77,15 @@ template <class Shape> struct Place {
   int part;   // which part of the depth
   int sharer; // which of the blocks that share the activations
   int firstChunk;
-  int steps; // of this part
+  int count; // chunks of this part
 
   __device__ Place() {
     const int rank = static_cast<int>(blockIdx.x) % (Shape::share * Shape::split);
     part = rank / Shape::share;
     sharer = rank % Shape::share;
     row = (static_cast<int>(blockIdx.x) / (Shape::share * Shape::split) * Shape::share + sharer) * Memory<Shape>::rows;
-    const int firstStep = part * Memory<Shape>::steps / Shape::split;
-    steps = (part + 1) * Memory<Shape>::steps / Shape::split - firstStep;
-    firstChunk = firstStep * Shape::stepChunks;
+    firstChunk = part * Memory<Shape>::chunks / Shape::split;
+    count = (part + 1) * Memory<Shape>::chunks / Shape::split - firstChunk;
   }
 };
 

@@ -14,11 +14,6 @@ __device__ __forceinline__ void loadBox(unsigned destination, const TensorMap *m
                : "memory");
 }
 
-// Brings the box from memory to L2 only: it can be asked for when there is no room in shared memory yet.
-__device__ __forceinline__ void prefetchBox(const TensorMap *map, int column, int row) {
-  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global [%0, {%1, %2}];" ::"l"(map), "r"(column), "r"(row) : "memory");
-}
-
 // The box goes to the same place in every block of the cluster whose bit is set, and is counted at its barrier there.
 __device__ __forceinline__ void loadBoxShared(unsigned destination, const TensorMap *map, int column, int row,
                                               unsigned barrier, unsigned short blocks, unsigned long long policy) {
