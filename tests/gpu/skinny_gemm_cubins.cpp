@@ -1,7 +1,7 @@
 // Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where one is.
 //   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt
 // A line of VARIANTS: purpose (checkall: every count of tokens of the bucket, check: some,
-// time, both) columns depth format tokens token_tile row_tiles depth_groups split share
+// time, both) columns depth format tokens token_tile row_tiles depth_groups split
 // weight_stages token_stages accumulators successors residency prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
 #include "compiler/kernels/cuda/TemplateText.h"
 #include "tests/gpu/Nvrtc.h"
@@ -37,7 +37,7 @@ bool read(const std::string &line, Variant &variant) {
   in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >> variant.problem.tokens >> tile;
   if (tile != "auto") {
     p.tokenTile = std::stoi(tile);
-    in >> p.rowTiles >> p.depthGroups >> p.split >> p.share >> p.weightStages >> p.tokenStages >> p.accumulators >> p.successors >> p.residency;
+    in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >> p.successors >> p.residency;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in)
@@ -91,7 +91,7 @@ void describe(std::ostream &os, const Variant &variant) {
   const cuda::SkinnyLaunch launch = cuda::skinnyLaunch(variant.problem, p, gpu::samplePrologue(variant.prologue));
   os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " " << variant.problem.depth << " "
      << variant.format << " " << variant.problem.tokens << " " << variant.prologue << " " << variant.epilogue << " tile"
-     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",share" << p.share << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next" << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " "
+     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next" << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " "
      << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster;
   for (const cuda::SkinnyMap &map : launch.maps)
     os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " " << map.stride << " "

@@ -88,14 +88,8 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
     return refuse("skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d", p.rowTiles,
                   p.rowTiles, p.depthGroups);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
-  if (p.split < 1 || p.share < 1 || p.split * p.share > 8 || p.split > chunks)
-    return refuse("skinny_gemm: split * share is at most 8 blocks of a cluster and split at most %d chunks of depth, not %d * %d",
-                  chunks, p.split, p.share);
-  if (p.share > 1 && p.tokenTile / p.share < 8)
-    return refuse("skinny_gemm: each of the blocks that share activations loads 8 tokens or more, not %d / %d", p.tokenTile,
-                  p.share);
-  if (p.share > 1 && prologue.kind != SpliceClass::none)
-    return refuse("skinny_gemm: blocks share activations only without a prologue: take share = 1, not %d", p.share);
+  if (p.split < 1 || p.split > 8 || p.split > chunks)
+    return refuse("skinny_gemm: split is at most 8 blocks of a cluster and at most %d chunks of depth, not %d", chunks, p.split);
   if (p.accumulators != 1 && p.accumulators != 2)
     return refuse("skinny_gemm: accumulators is 1 or 2, not %d", p.accumulators);
   // A warpgroup waits for the next chunk before it frees the one before.
@@ -142,13 +136,13 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
   const int rows = 64 * p.rowTiles, weight = weightBytes(problem.format), token = tokenBytes(problem.format);
   SkinnyLaunch launch;
-  launch.cluster = p.split * p.share;
-  launch.grid = static_cast<int64_t>(ceilDivide(ceilDivide(problem.columns, rows), p.share)) * launch.cluster;
+  launch.cluster = p.split;
+  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.split;
   launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations = problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
   launch.maps = {{0, weight, {problem.depth, problem.columns}, problem.depth * weight, {128 / weight, rows}},
-                 {activations, token, {problem.depth, problem.tokens}, problem.depth * token, {128 / token, p.tokenTile / p.share}}};
+                 {activations, token, {problem.depth, problem.tokens}, problem.depth * token, {128 / token, p.tokenTile}}};
   return launch;
 }
 

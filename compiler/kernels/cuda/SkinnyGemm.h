@@ -31,7 +31,7 @@ struct SkinnyProblem {
 
 /// Compile-time parameters; their meaning stands in skinny_gemm_memory.cuh.
 struct SkinnyParameters {
-  int tokenTile, rowTiles, depthGroups, split, share, weightStages, tokenStages, accumulators, successors, residency;
+  int tokenTile, rowTiles, depthGroups, split, weightStages, tokenStages, accumulators, successors, residency;
 
   bool operator==(const SkinnyParameters &) const = default;
 };

@@ -55,7 +55,7 @@ void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const Skinn
   const std::pair<const char *, int64_t> constants[] = {
       {"columns", problem.columns},       {"depth", problem.depth}, {"tokens", problem.tokens}, {"tokenTile", p.tokenTile},
       {"rowTiles", p.rowTiles},           {"depthGroups", p.depthGroups}, {"split", p.split},
-      {"share", p.share},                 {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
+      {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
       {"successors", p.successors}, {"consumerRegisters", consumerRegisters(p, transforms)}, {"accumulators", p.accumulators}};
   for (auto [name, value] : constants)
     os << "  static constexpr int " << name << " = " << value << ";\n";

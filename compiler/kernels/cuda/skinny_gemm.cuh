@@ -28,7 +28,7 @@ template <class Shape, class Prologue> __device__ __forceinline__ void initSkinn
   if (thread < Shape::tokenStages) {
     constexpr int loaders = Prologue::kind == Splice::none ? 1 : 128;
     initBarrier(barriers.fullTokens(thread), loaders + (M::tokensScaled ? 32 : 0));
-    initBarrier(barriers.emptyTokens(thread), 4 * Shape::rowTiles * Shape::share);
+    initBarrier(barriers.emptyTokens(thread), 4 * Shape::rowTiles);
   }
   if (thread == 32) {
     initBarrier(barriers.scales(), 32);
@@ -44,7 +44,7 @@ __device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long lon
                                            const TensorMap *weightMap, const TensorMap *tokenMap, const Prologue &prologue,
                                            const Epilogue &epilogue) {
   using M = Memory<Shape>;
-  constexpr bool clustered = Shape::split * Shape::share > 1, transforms = Prologue::kind != Splice::none;
+  constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
   const bool first = threadIdx.x % 32 == 0;
   const Place<Shape> place;

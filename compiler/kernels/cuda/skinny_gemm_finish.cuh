@@ -6,6 +6,7 @@ namespace kimi {
 template <class Shape> struct Finish {
   using M = Memory<Shape>;
   static constexpr int values = Shape::tokenTile / 2;
+  static constexpr int unroll = Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
 
   unsigned char *shared;
   float *partial;
@@ -112,17 +113,16 @@ private:
   __device__ __forceinline__ void send() const {
     constexpr int perToken = M::rows / 4;
     const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
-#pragma unroll 4
+#pragma unroll unroll
     for (int token = threadIdx.x / perToken; token < tokens; token += M::consumers / perToken) {
       const int owner = token % Shape::split;
       if (owner == place.part)
         continue;
       float sums[4];
       sumHere(sums, token, row);
-      const unsigned rank = owner * Shape::share + place.sharer;
       const unsigned target = base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
-      sendRemote(mapToBlock(target, rank), make_float4(sums[0], sums[1], sums[2], sums[3]),
-                 mapToBlock(Barriers<Shape>(base).received(), rank));
+      sendRemote(mapToBlock(target, owner), make_float4(sums[0], sums[1], sums[2], sums[3]),
+                 mapToBlock(Barriers<Shape>(base).received(), owner));
     }
   }
 
@@ -131,7 +131,7 @@ private:
     const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
     if (place.row + row >= Shape::columns)
       return;
-#pragma unroll 4
+#pragma unroll unroll
     for (int index = threadIdx.x / perToken; index < count; index += M::consumers / perToken) {
       const int token = index * Shape::split + place.part;
       float sums[width];

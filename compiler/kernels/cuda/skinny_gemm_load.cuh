@@ -22,28 +22,21 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
     letSuccessorsStart();
 }
 
-// One thread, after the wait for predecessors. With `share` > 1 each sharer loads its part of the tokens for all.
+// One thread, after the wait for predecessors.
 template <class Shape>
 __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map, const Place<Shape> &place) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
-  constexpr int width = 128 / sizeof(typename Shape::Token), own = Shape::tokenTile / Shape::share;
-  const unsigned short sharers = static_cast<unsigned short>(((1u << Shape::share) - 1) << (place.part * Shape::share));
+  constexpr int width = 128 / sizeof(typename Shape::Token);
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::tokenStages;
     const unsigned full = barriers.fullTokens(stage);
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
     arriveExpecting(full, M::tokenChunk);
 #pragma unroll
-    for (int box = 0; box < chunkDepth / width; ++box) {
-      const unsigned destination =
-          shared + M::tokens + stage * M::tokenChunk + (box * Shape::tokenTile + place.sharer * own) * 128;
-      const int column = (place.firstChunk + index) * chunkDepth + box * width;
-      if constexpr (Shape::share == 1)
-        loadBox(destination, map, column, 0, full, evictLast);
-      else
-        loadBoxShared(destination, map, column, place.sharer * own, full, sharers, evictLast);
-    }
+    for (int box = 0; box < chunkDepth / width; ++box)
+      loadBox(shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128, map,
+              (place.firstChunk + index) * chunkDepth + box * width, 0, full, evictLast);
   }
 }
 

@@ -7,7 +7,6 @@
 //   rowTiles             64-row tiles of the weight per block, 1 .. 4
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
-//   share                blocks of a cluster that take neighbouring rows and load the activations once for all
 //   weightStages, tokenStages   chunks of 128 of depth in flight; depthGroups divides both
 //   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights have been asked for
 //   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense
@@ -70,20 +69,16 @@ template <class Shape> struct Barriers {
   __device__ unsigned received() const { return scales() + 8; }
 };
 
-// Where this block is: its rows and its part of the depth.
-//   block = (row tile / share) * (share * split) + depth part * share + row tile % share
+// Where this block is: its rows and its part of the depth. Blocks of one cluster have the same rows.
 template <class Shape> struct Place {
-  int row;    // first weight row
-  int part;   // which part of the depth
-  int sharer; // which of the blocks that share the activations
-  int firstChunk;
-  int count; // chunks of this part
+  int part;       // which part of the depth: the rank in the cluster
+  int row;        // first weight row
+  int firstChunk; // of this part
+  int count;      // chunks of this part
 
   __device__ Place() {
-    const int rank = static_cast<int>(blockIdx.x) % (Shape::share * Shape::split);
-    part = rank / Shape::share;
-    sharer = rank % Shape::share;
-    row = (static_cast<int>(blockIdx.x) / (Shape::share * Shape::split) * Shape::share + sharer) * Memory<Shape>::rows;
+    part = static_cast<int>(blockIdx.x) % Shape::split;
+    row = static_cast<int>(blockIdx.x) / Shape::split * Memory<Shape>::rows;
     firstChunk = part * Memory<Shape>::chunks / Shape::split;
     count = (part + 1) * Memory<Shape>::chunks / Shape::split - firstChunk;
   }

@@ -16,11 +16,10 @@ template <class Shape> struct Consumer {
   unsigned char *shared;
   unsigned base; // the same, as an address
   Barriers<Shape> barriers;
-  int tile, group, lane, chunks, count, firstSharer;
+  int tile, group, lane, chunks, count;
 
   __device__ __forceinline__ Consumer(unsigned char *shared, const Place<Shape> &place)
-      : shared(shared), base(sharedAddress(shared)), barriers(base), lane(threadIdx.x % 32),
-        firstSharer(place.part * Shape::share) {
+      : shared(shared), base(sharedAddress(shared)), barriers(base), lane(threadIdx.x % 32) {
     // From lane 0, so that the compiler knows them to be the same for the warp: addresses then cost next to nothing.
     const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
     tile = Shape::rowTiles == 1 ? 0 : warpgroup % Shape::rowTiles;
@@ -133,15 +132,8 @@ private:
     const int index = group + turn * Shape::depthGroups;
     if (index + Shape::weightStages < chunks && lane == 0)
       arrive(barriers.emptyWeights(stageOf<Shape::weightStages>(turn)));
-    if (index + Shape::tokenStages >= chunks)
-      return;
-    const unsigned empty = barriers.emptyTokens(stageOf<Shape::tokenStages>(turn));
-    if constexpr (Shape::share == 1) {
-      if (lane == 0)
-        arrive(empty);
-    } else if (lane < Shape::share) {
-      arriveRemote(mapToBlock(empty, firstSharer + lane));
-    }
+    if (index + Shape::tokenStages < chunks && lane == 0)
+      arrive(barriers.emptyTokens(stageOf<Shape::tokenStages>(turn)));
   }
 
   // bf16: the tensor cores' sums are the totals.

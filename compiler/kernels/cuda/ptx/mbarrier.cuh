@@ -18,13 +18,6 @@ __device__ __forceinline__ void arriveExpecting(unsigned barrier, unsigned bytes
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 
-// Arrives at a barrier of another block of the cluster (its address from mapToBlock). With the scope of the cluster spelt out
-// this would be a fence of the whole device, which costs a microsecond. Nothing that this thread has written needs to be seen
-// there: it says only that reading is over.
-__device__ __forceinline__ void arriveRemote(unsigned barrier) {
-  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
-
 __device__ __forceinline__ void waitBarrier(unsigned barrier, unsigned parity) {
   asm volatile("{\n"
                ".reg .pred done;\n"
