@@ -311,6 +311,7 @@ void declareOptions(CLI::App &app, Options &options) {
                  "Tokens in one step; 0 = likewise");
   app.add_option("--max-prefill-chunk", options.scheduler.maxPrefillChunk,
                  "Tokens of one prompt in one step; 0 = likewise");
+  app.add_flag("--poison", options.engine.poison, "For tests: fill scratch memory and outputs with NaN before each step");
   app.add_flag("--skip-verification", options.skipVerification, "Do not hash the weight files while loading");
   app.add_flag("--no-graph", options.noGraph,
                "CUDA: launch every kernel by itself and wait for it, so that an error names the kernel");

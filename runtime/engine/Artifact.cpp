@@ -2,6 +2,7 @@
 
 #include "runtime/base/Hash.h"
 #include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/ShapeValues.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ Expected<Artifact> Artifact::open(const std::filesystem::path &directory, const 
   TRY_ASSIGN(artifact.manifestData, Manifest::read(directory / "manifest.json"));
   artifact.directory = directory;
   TRY(artifact.openPlan());
-  TRY(artifact.openFiles());
+  TRY(artifact.openFiles(options.numThreads));
   TRY(artifact.verify(options));
   return artifact;
 }
@@ -53,9 +54,27 @@ static std::string whatToDo(const artifact::File &file, const std::filesystem::p
                      std::filesystem::read_symlink(path, error).string());
 }
 
-Status Artifact::openFiles() {
+/// The memory takes the file's place: whoever reads files or maps them need not know.
+Status Artifact::openShape(uint32_t index, int numThreads) {
+  const artifact::File &file = *planData->files()->Get(index);
+  TRY_ASSIGN(MemoryFile memory, MemoryFile::create(file.bytes(), file.path()->str()));
+  for (uint32_t i = 0; i < sizeOf(rank().weights()); ++i)
+    if (const artifact::Weight &weight = *rank().weights()->Get(i);
+        sizeOf(weight.slices()) > 0 && weight.slices()->Get(0)->file() == index)
+      fillShape(weight, memory.bytes(), numThreads);
+  shapes.emplace(index, std::move(memory));
+  return {};
+}
+
+std::string Artifact::hash(uint32_t index) const {
+  return shapes.contains(index) ? "" : planData->files()->Get(index)->hash()->str();
+}
+
+Status Artifact::openFiles(int numThreads) {
   for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
+    if (file.is_shape())
+      TRY(openShape(i, numThreads));
     auto path = this->path(i);
     auto opened = MappedFile::open(path);
     if (!opened)
@@ -75,6 +94,8 @@ Status Artifact::openFiles() {
 }
 
 std::filesystem::path Artifact::path(uint32_t index) const {
+  if (auto shape = shapes.find(index); shape != shapes.end())
+    return shape->second.path();
   return directory / planData->files()->Get(index)->path()->str();
 }
 
@@ -105,8 +126,8 @@ void Artifact::readWeightsAhead() const {
 Status Artifact::verifyWeights(int numThreads, const Progress &progress) const {
   std::vector<FileToVerify> toVerify;
   for (uint32_t i = 0; i < files.size(); ++i)
-    if (weightFiles[i])
-      toVerify.push_back({path(i).string(), files[i].bytes(), planData->files()->Get(i)->hash()->str()});
+    if (weightFiles[i] && !shapes.contains(i))
+      toVerify.push_back({path(i).string(), files[i].bytes(), hash(i)});
   return verifyFiles(toVerify, numThreads, progress);
 }
 

@@ -4,12 +4,14 @@
 #pragma once
 
 #include "runtime/base/MappedFile.h"
+#include "runtime/base/MemoryFile.h"
 #include "runtime/base/Status.h"
 #include "runtime/engine/FileVerifier.h"
 #include "runtime/engine/Manifest.h"
 #include "runtime/schema/artifact_generated.h"
 
 #include <filesystem>
+#include <map>
 #include <vector>
 
 namespace kimi::runtime {
@@ -36,6 +38,8 @@ public:
   /// Where files[index] is, and what it is for.
   std::filesystem::path path(uint32_t index) const;
   bool isWeightFile(uint32_t index) const { return weightFiles[index]; }
+  /// What it must hash to; "" where it is a shape only.
+  std::string hash(uint32_t index) const;
 
   /// Asks the system to read the weights ahead, for whoever uses them where they are mapped.
   void readWeightsAhead() const;
@@ -46,7 +50,8 @@ public:
 private:
   Artifact() = default;
   Status openPlan();
-  Status openFiles();
+  Status openFiles(int numThreads);
+  Status openShape(uint32_t index, int numThreads);
   Status verify(const ArtifactOptions &options);
 
   std::filesystem::path directory;
@@ -54,6 +59,7 @@ private:
   MappedFile planFile;
   const artifact::Plan *planData = nullptr; // inside planFile
   std::vector<MappedFile> files;            // as in the plan
+  std::map<uint32_t, MemoryFile> shapes;    // files that are shapes only, with values made here
   std::vector<bool> weightFiles;            // as in the plan
 };
 

@@ -135,7 +135,7 @@ Status CudaEngine::streamWeights(int numThreads) {
     const File &file = *artifact.plan().files()->Get(i);
     files.push_back({.path = artifact.path(i),
                      .bytes = file.bytes(),
-                     .hash = options.verifyWeights ? file.hash()->str() : std::string(),
+                     .hash = options.verifyWeights ? artifact.hash(i) : std::string(),
                      .destination = weights.address() + fileOffsets[i]});
     report.weightBytes += file.bytes();
   }

@@ -64,8 +64,8 @@ def run_golden(root, manifest):
 
 
 def run_repeat(root, manifest):
-    ways = {"again": [], "poisoned": ["--poison"], "without graphs": ["--no-graphs"],
-            "poisoned, without graphs": ["--poison", "--no-graphs"]}
+    ways = {"again": [], "poisoned": ["--poison"], "without graphs": ["--no-graph"],
+            "poisoned, without graphs": ["--poison", "--no-graph"]}
     for family, profile, cases, artifact in artifacts(root, manifest):
         if profile != criterion.own_profile(family):
             continue

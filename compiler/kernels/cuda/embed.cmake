@@ -1,0 +1,10 @@
+# cmake -DOUTPUT=FILE -DFOLDER=DIR -P embed.cmake: writes a C++ file that holds the text of every .cuh of a folder, below it too.
+file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*.cuh)
+set(code "#include \"compiler/kernels/cuda/TemplateText.h\"\n\nnamespace kimi::cuda {\n\n")
+string(APPEND code "std::string_view templateText(std::string_view name) {\n")
+foreach(name IN LISTS files)
+  file(READ ${FOLDER}/${name} text)
+  string(APPEND code "  if (name == \"${name}\")\n    return R\"cuda(${text})cuda\";\n")
+endforeach()
+string(APPEND code "  return {};\n}\n\n} // namespace kimi::cuda\n")
+file(WRITE ${OUTPUT} "${code}")

@@ -1,0 +1,99 @@
+// Skinny GEMM: out[t, n] = sum over k of x[t, k] * w[n, k], for few tokens (sm_90a). Weights are read once, as fast as memory
+// gives them; all else hides behind that.
+//
+//   warp               | does
+//   -------------------|----------------------------------------------------------------------------------------------
+//   4 per warpgroup    | consumers: weights times tokens on the tensor cores, promotion, reduction, epilogue
+//   consumers / 32     | loads weights, from the first moment: before the predecessors of the launch have finished
+//   + 1                | loads tokens, after they have (with an element prologue: four warps, + 4 .. + 7)
+//   + 2                | loads scales
+//
+// Numerics: e4m3 x e4m3 (profile w8a8-1x128) and e4m3 x bf16 (w8a16) are summed over 128 of depth by the tensor cores and
+// from there on in f32, scaled; bf16 x bf16 in f32 throughout.
+namespace kimi {
+
+template <class Shape, class Prologue> __device__ constexpr int skinnyThreads() {
+  return Memory<Shape>::consumers + (Prologue::kind == Splice::none ? 128 : 256);
+}
+
+// Each barrier by another thread.
+template <class Shape, class Prologue> __device__ __forceinline__ void initSkinny(unsigned shared) {
+  using M = Memory<Shape>;
+  const Barriers<Shape> barriers(shared);
+  const int thread = threadIdx.x;
+  if (thread < Shape::weightStages) {
+    initBarrier(barriers.fullWeights(thread), 1);
+    initBarrier(barriers.emptyWeights(thread), 4 * Shape::rowTiles);
+  }
+  if (thread < Shape::tokenStages) {
+    constexpr int loaders = Prologue::kind == Splice::none ? 1 : 128;
+    initBarrier(barriers.fullTokens(thread), loaders + (M::tokensScaled ? 32 : 0));
+    initBarrier(barriers.emptyTokens(thread), 4 * Shape::rowTiles);
+  }
+  if (thread == 32) {
+    initBarrier(barriers.scales(), 32);
+    initBarrier(barriers.received(), 1);
+  }
+  if (thread < 64)
+    fenceBarrierInit();
+}
+
+template <class Shape, class Prologue, class Epilogue>
+__device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScales,
+                                           const typename Shape::Token *activations, const float *tokenScales,
+                                           const TensorMap *weightMap, const TensorMap *tokenMap, const Prologue &prologue,
+                                           const Epilogue &epilogue) {
+  using M = Memory<Shape>;
+  constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
+  const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
+  const bool first = threadIdx.x % 32 == 0;
+  const Place<Shape> place;
+  initSkinny<Shape, Prologue>(sharedAddress(shared));
+  __syncthreads();
+  if constexpr (clustered)
+    arriveCluster();
+  if constexpr (Shape::successors == 0)
+    letSuccessorsStart();
+
+  if (helper < 0) {
+    if constexpr (Shape::consumerRegisters > 0)
+      raiseRegisters<Shape::consumerRegisters>();
+    if constexpr (clustered)
+      waitCluster(); // the other blocks have begun, and their barriers are ready
+    waitForPredecessors();
+    const Finish<Shape> finish(shared, place, static_cast<int>(dims[1]));
+    finish.expect();
+    float totals[Shape::tokenTile / 2];
+    Consumer<Shape>(shared, place).run(totals);
+    finish.run(totals, epilogue);
+  } else {
+    if constexpr (Shape::consumerRegisters > 0)
+      lowerRegisters<40>();
+    if (helper == 0 && first)
+      loadWeights<Shape>(sharedAddress(shared), weightMap, place);
+    __syncwarp();
+    if constexpr (clustered)
+      waitCluster();
+    if (helper == 1 && !transforms) {
+      waitForPredecessors();
+      if (first)
+        loadTokens<Shape>(sharedAddress(shared), tokenMap, place);
+    } else if (helper == 2) {
+      if constexpr (M::weightsScaled) {
+        loadWeightScales<Shape>(shared, weightScales, place);
+        arrive(Barriers<Shape>(sharedAddress(shared)).scales());
+      }
+      if constexpr (M::tokensScaled) {
+        waitForPredecessors();
+        loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place);
+      }
+    } else if (helper >= 4) {
+      if constexpr (transforms) {
+        waitForPredecessors();
+        transformTokens<Shape>(shared, activations, static_cast<int>(dims[1]), place, prologue);
+      }
+    }
+  }
+}
+
+} // namespace kimi

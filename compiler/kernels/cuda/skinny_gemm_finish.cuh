@@ -1,0 +1,173 @@
+// Skinny GEMM, part 4: from the accumulators of all warpgroups and blocks to the epilogue.
+//
+//   accumulators ▶ shared memory [depth group][token][row] ▶ (split: token t to the block t % split of the cluster) ▶ epilogue
+namespace kimi {
+
+template <class Shape> struct Finish {
+  using M = Memory<Shape>;
+  static constexpr int values = Shape::tokenTile / 2;
+  static constexpr int unroll = Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
+
+  unsigned char *shared;
+  float *partial;
+  const float *received;
+  const Place<Shape> &place;
+  int tokens;
+
+  __device__ __forceinline__ Finish(unsigned char *shared, const Place<Shape> &place, int tokens)
+      : shared(shared), partial(reinterpret_cast<float *>(shared)),
+        received(reinterpret_cast<const float *>(shared + M::received)), place(place), tokens(tokens) {}
+
+  // Before the product: how many bytes the other blocks of the split will send.
+  __device__ __forceinline__ void expect() const {
+    if (Shape::split > 1 && threadIdx.x == 0)
+      arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(), own() * M::rows * 4 * (Shape::split - 1));
+  }
+
+  template <class Epilogue>
+  __device__ __forceinline__ void run(const float (&totals)[values], const Epilogue &epilogue) const {
+    syncThreads(1, M::consumers); // this block's rings are empty: every warp has read them
+    store(totals);
+    syncThreads(1, M::consumers);
+    if constexpr (Shape::split > 1) {
+      if constexpr (M::sendsLate) { // what is sent takes the place of the other blocks' rings
+        arriveCluster();
+        waitCluster();
+      }
+      send();
+      waitBarrier(Barriers<Shape>(sharedAddress(shared)).received(), 0);
+    }
+    if constexpr (Epilogue::kind == Splice::block)
+      passBlocks(epilogue);
+    else if constexpr (Epilogue::kind == Splice::row)
+      passRows(epilogue);
+    else
+      passElements(epilogue);
+  }
+
+private:
+  // Tokens that this block passes on: part, part + split, ... below `tokens`.
+  __device__ __forceinline__ int own() const { return (tokens - place.part + Shape::split - 1) / Shape::split; }
+
+  __device__ __forceinline__ void store(const float (&totals)[values]) const {
+    const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % Shape::rowTiles;
+    const int group = threadIdx.x / 128 / Shape::rowTiles, row = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
+    float *sums = partial + group * Shape::tokenTile * M::pitch + row;
+#pragma unroll
+    for (int part = 0; part < values / 4; ++part)
+#pragma unroll
+      for (int value = 0; value < 4; ++value) {
+        const int token = 8 * part + 2 * (lane % 4) + value % 2;
+        if (token < tokens)
+          sums[token * M::pitch + 8 * (value / 2)] = totals[4 * part + value];
+      }
+  }
+
+  // `width` (1, 2 or 4) consecutive floats at a multiple of it.
+  template <int width> __device__ __forceinline__ static void read(float (&result)[width], const float *source) {
+    if constexpr (width == 4) {
+      const float4 four = *reinterpret_cast<const float4 *>(source);
+      result[0] = four.x, result[1] = four.y, result[2] = four.z, result[3] = four.w;
+    } else if constexpr (width == 2) {
+      const float2 two = *reinterpret_cast<const float2 *>(source);
+      result[0] = two.x, result[1] = two.y;
+    } else {
+#pragma unroll
+      for (int value = 0; value < width; ++value)
+        result[value] = source[value];
+    }
+  }
+
+  // This block's sums of `width` rows, over its depth groups in order.
+  template <int width> __device__ __forceinline__ void sumHere(float (&result)[width], int token, int row) const {
+    read(result, partial + token * M::pitch + row);
+#pragma unroll
+    for (int group = 1; group < Shape::depthGroups; ++group) {
+      float next[width];
+      read(next, partial + (group * Shape::tokenTile + token) * M::pitch + row);
+#pragma unroll
+      for (int value = 0; value < width; ++value)
+        result[value] += next[value];
+    }
+  }
+
+  // The sums of the whole depth, over the blocks of the split in order.
+  template <int width> __device__ __forceinline__ void sumAll(float (&result)[width], int token, int row) const {
+    if constexpr (Shape::split == 1)
+      sumHere(result, token, row);
+    else
+#pragma unroll
+      for (int part = 0; part < Shape::split; ++part) {
+        float next[width];
+        if (part == place.part)
+          sumHere(next, token, row);
+        else
+          read(next, received + (part * M::ownTokens + token / Shape::split) * M::rows + row);
+#pragma unroll
+        for (int value = 0; value < width; ++value)
+          result[value] = part == 0 ? next[value] : result[value] + next[value];
+      }
+  }
+
+  // A thread keeps its rows and walks over tokens.
+  __device__ __forceinline__ void send() const {
+    constexpr int perToken = M::rows / 4;
+    const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
+#pragma unroll unroll
+    for (int token = threadIdx.x / perToken; token < tokens; token += M::consumers / perToken) {
+      const int owner = token % Shape::split;
+      if (owner == place.part)
+        continue;
+      float sums[4];
+      sumHere(sums, token, row);
+      const unsigned target = base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
+      sendRemote(mapToBlock(target, owner), make_float4(sums[0], sums[1], sums[2], sums[3]),
+                 mapToBlock(Barriers<Shape>(base).received(), owner));
+    }
+  }
+
+  template <class Epilogue> __device__ __forceinline__ void passElements(const Epilogue &epilogue) const {
+    constexpr int width = Epilogue::width, perToken = M::rows / width;
+    const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
+    if (place.row + row >= Shape::columns)
+      return;
+#pragma unroll unroll
+    for (int index = threadIdx.x / perToken; index < count; index += M::consumers / perToken) {
+      const int token = index * Shape::split + place.part;
+      float sums[width];
+      sumAll(sums, token, row);
+      epilogue(token, place.row + row, sums);
+    }
+  }
+
+  template <class Epilogue> __device__ __forceinline__ void passBlocks(const Epilogue &epilogue) const {
+    constexpr int width = Epilogue::span / 32, perToken = M::rows / Epilogue::span;
+    static_assert(M::rows % Epilogue::span == 0 && Shape::columns % Epilogue::span == 0, "a block has whole spans");
+    for (int item = threadIdx.x / 32; item < own() * perToken; item += M::consumers / 32) {
+      const int token = item / perToken * Shape::split + place.part;
+      const int row = item % perToken * Epilogue::span + static_cast<int>(threadIdx.x % 32) * width;
+      if (place.row + row >= Shape::columns)
+        continue;
+      float sums[width];
+      sumAll(sums, token, row);
+      epilogue(token, place.row + row, sums);
+    }
+  }
+
+  // The sums go back to where this block's own were; a warp passes on what it has put there itself.
+  template <class Epilogue> __device__ __forceinline__ void passRows(const Epilogue &epilogue) const {
+    static_assert(Shape::columns <= M::rows, "a block has the whole row");
+    for (int item = threadIdx.x / 32; item < own(); item += M::consumers / 32) {
+      const int token = item * Shape::split + place.part;
+      for (int row = threadIdx.x % 32; row < Shape::columns; row += 32) {
+        float sum[1];
+        sumAll(sum, token, row);
+        partial[token * M::pitch + row] = sum[0];
+      }
+      __syncwarp();
+      epilogue(token, partial + token * M::pitch);
+    }
+  }
+};
+
+} // namespace kimi

@@ -1,0 +1,63 @@
+// What skinny_gemm_bench reads of a compiled variant, and its operands on the device.
+#pragma once
+
+#include "tests/gpu/Driver.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kimi::gpu {
+
+struct MapRow {
+  int argument, elementBytes;
+  long long shape[2], stride;
+  int box[2];
+};
+
+/// A line of kernels.txt (skinny_gemm_cubins writes it).
+struct Variant {
+  std::string purpose, file, format, prologue, epilogue, label;
+  int columns, depth, tokens;
+  Kernel kernel;
+  MapRow maps[2];
+
+  bool tokensAreE4m3() const { return format == "w8a8"; }
+  bool weightsAreE4m3() const { return format != "bf16"; }
+  int chunks() const { return (depth + 127) / 128; }
+  size_t weightBytes() const { return static_cast<size_t>(columns) * depth * (weightsAreE4m3() ? 1 : 2); }
+  size_t tokenBytes() const { return static_cast<size_t>(depth) * (tokensAreE4m3() ? 1 : 2); } ///< of one token
+};
+
+std::vector<Variant> readVariants(const std::string &folder);
+
+/// Random data for one shape and format: 128 tokens, `copies` of the weight, each other values.
+struct Operands {
+  Operands(const Kernel &fill, const Variant &shape, int copies);
+
+  std::vector<std::unique_ptr<Buffer>> weights;
+  Buffer weightScales, tokens, tokenScales, factors, addend, scaleRows, dims;
+  Buffer usedTokens, usedTokenScales; ///< what a run sees: rows beyond its tokens are poisoned
+  Buffer out, extra;
+
+  void use(const Variant &variant, int count);
+};
+
+/// One launch of `variant` on weight copy `copy`.
+class Call {
+public:
+  Call(const Variant &variant, const Operands &operands, int copy);
+  void launchOn(CUstream stream, bool programmatic) const;
+
+private:
+  const Variant &variant;
+  std::vector<CUdeviceptr> pointers;
+  CUtensorMap maps[2];
+};
+
+/// Runs all check variants of `variants`; returns how many failed.
+int checkAll(const std::string &folder, const std::vector<Variant> &variants);
+/// Times all others and prints the table; `alsoPlain`: without programmatic dependent launch, too.
+void timeAll(const std::string &folder, const std::vector<Variant> &variants, bool alsoPlain);
+
+} // namespace kimi::gpu

@@ -1,0 +1,139 @@
+// Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where one is.
+//   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt
+// A line of VARIANTS: purpose (checkall: every count of tokens of the bucket, check: some,
+// time, both) columns depth format tokens token_tile row_tiles depth_groups split
+// weight_stages token_stages accumulators successors residency prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
+#include "compiler/kernels/cuda/TemplateText.h"
+#include "tests/gpu/Nvrtc.h"
+#include "tests/gpu/SkinnySamples.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <thread>
+
+using namespace kimi;
+
+namespace {
+
+const std::map<std::string, cuda::SkinnyFormat> formats = {{"w8a8", cuda::SkinnyFormat::e4m3xE4m3},
+                                                           {"w8a16", cuda::SkinnyFormat::e4m3xBf16},
+                                                           {"bf16", cuda::SkinnyFormat::bf16xBf16}};
+
+struct Variant {
+  std::string purpose, format, prologue, epilogue, file;
+  cuda::SkinnyProblem problem;
+  cuda::SkinnyParameters parameters;
+  std::string registers;
+};
+
+bool read(const std::string &line, Variant &variant) {
+  std::istringstream in(line);
+  std::string tile;
+  cuda::SkinnyParameters &p = variant.parameters;
+  in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >> variant.problem.tokens >> tile;
+  if (tile != "auto") {
+    p.tokenTile = std::stoi(tile);
+    in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >> p.successors >> p.residency;
+  }
+  in >> variant.prologue >> variant.epilogue;
+  if (!in)
+    return false;
+  variant.problem.format = formats.at(variant.format);
+  if (variant.problem.columns == 2112)
+    variant.problem.scaleSegments = {1536, 576};
+  if (tile == "auto") {
+    auto chosen = cuda::chooseSkinny(variant.problem, gpu::samplePrologue(variant.prologue),
+                                     gpu::sampleEpilogue(variant.epilogue), 132);
+    if (!chosen) {
+      std::cerr << llvm::toString(chosen.takeError()) << ": " << line << "\n";
+      return false;
+    }
+    p = *chosen;
+  }
+  return true;
+}
+
+// The resource line of ptxas, or what is wrong.
+std::string registersOf(const std::string &log) {
+  const size_t used = log.find("Used ");
+  std::string result = used == std::string::npos ? "?" : log.substr(used + 5, log.find(' ', used + 5) - used - 5);
+  for (const char *bad : {"warning", "C7508", "C7510", "C7514"})
+    if (log.find(bad) != std::string::npos)
+      result += std::string(" ") + bad;
+  if (log.find("0 bytes spill stores") == std::string::npos)
+    result += " spills";
+  return result;
+}
+
+bool compile(const std::string &folder, Variant &variant) {
+  const cuda::Splice prologue = gpu::samplePrologue(variant.prologue), epilogue = gpu::sampleEpilogue(variant.epilogue);
+  if (llvm::Error error = cuda::checkSkinny(variant.problem, variant.parameters, prologue, epilogue)) {
+    std::cerr << llvm::toString(std::move(error)) << "\n";
+    return false;
+  }
+  const std::string text = cuda::skinnyText("skinny", variant.problem, variant.parameters, prologue, epilogue);
+  const gpu::Compiled compiled = gpu::compileText(text, "sm_90a");
+  variant.registers = registersOf(compiled.log);
+  if (!compiled.ok || variant.registers.find(' ') != std::string::npos || std::getenv("KIMI_KEEP_TEXT")) {
+    std::ofstream(folder + "/" + variant.file + ".cu") << text;
+    std::cerr << variant.file << ": " << variant.registers << "\n" << compiled.log << "\n";
+  }
+  std::ofstream(folder + "/" + variant.file, std::ios::binary).write(compiled.cubin.data(), compiled.cubin.size());
+  return compiled.ok;
+}
+
+void describe(std::ostream &os, const Variant &variant) {
+  const cuda::SkinnyParameters &p = variant.parameters;
+  const cuda::SkinnyLaunch launch = cuda::skinnyLaunch(variant.problem, p, gpu::samplePrologue(variant.prologue));
+  os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " " << variant.problem.depth << " "
+     << variant.format << " " << variant.problem.tokens << " " << variant.prologue << " " << variant.epilogue << " tile"
+     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next" << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " "
+     << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster;
+  for (const cuda::SkinnyMap &map : launch.maps)
+    os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " " << map.stride << " "
+       << map.box[0] << " " << map.box[1];
+  os << "\n";
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2 || !gpu::haveNvrtc()) {
+    std::cerr << (argc != 2 ? "usage: skinny_gemm_cubins OUT < VARIANTS" : "no libnvrtc.so.13: set CUDA_HOME") << "\n";
+    return 1;
+  }
+  const std::string folder = argv[1];
+  std::vector<Variant> variants;
+  for (std::string line; std::getline(std::cin, line);)
+    if (Variant variant; !line.empty() && line[0] != '#' && read(line, variant)) {
+      variant.file = "k" + std::to_string(variants.size()) + ".cubin";
+      variants.push_back(variant);
+    }
+  std::atomic<size_t> next = 0;
+  std::vector<char> done(variants.size());
+  auto work = [&] {
+    for (size_t index = next++; index < variants.size(); index = next++)
+      done[index] = compile(folder, variants[index]);
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  const gpu::Compiled reference = gpu::compileText(
+      (std::stringstream() << std::ifstream(std::string(KIMI_GPU_TESTS) + "/skinny_gemm_reference.cu").rdbuf()).str(), "sm_90a");
+  if (!reference.ok)
+    std::cerr << reference.log;
+  std::ofstream(folder + "/reference.cubin", std::ios::binary).write(reference.cubin.data(), reference.cubin.size());
+  std::ofstream table(folder + "/kernels.txt");
+  size_t good = 0;
+  for (size_t index = 0; index < variants.size(); ++index)
+    if (done[index]) {
+      describe(table, variants[index]);
+      ++good;
+    }
+  std::cout << good << " of " << variants.size() << " compiled\n";
+  return good == variants.size() && reference.ok ? 0 : 1;
+}
