@@ -16,14 +16,15 @@ Status checkRelativePath(const std::string &path) {
   for (const auto &part : std::filesystem::path(path))
     isInside = isInside && !part.empty() && part != "." && part != "..";
   if (!isInside)
-    return failure(fmt::format("file path \"{}\" does not stay inside the artifact", path));
+    return failure(fmt::format("file path \"{}\" does not stay inside the artifact", shortened(path, 200)));
   return {};
 }
 
 Status checkHashText(std::string_view what, const std::string &hash) {
   auto isDigit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (hash.size() != 32 || !std::all_of(hash.begin(), hash.end(), isDigit))
-    return failure(fmt::format("{}: \"{}\" is not a hash of 32 lower-case hex digits", what, shortened(hash)));
+    return failure(fmt::format("{}: \"{}\" is not a hash of 32 lower-case hex digits", shortened(std::string(what), 200),
+                               shortened(hash)));
   return {};
 }
 
@@ -52,7 +53,7 @@ static Status readFiles(const json::object &object, std::vector<Manifest::File> 
     return failure("\"files\" is missing or not an object of path: hash");
   for (const auto &[path, hash] : value->get_object()) {
     if (!hash.is_string())
-      return failure(fmt::format("the hash of \"{}\" is not a string", std::string_view(path)));
+      return failure(fmt::format("the hash of \"{}\" is not a string", shortened(std::string(path), 200)));
     Manifest::File file{std::string(path), std::string(hash.get_string())};
     TRY(checkRelativePath(file.path));
     TRY(checkHashText(file.path, file.hash));

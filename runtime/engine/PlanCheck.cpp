@@ -42,6 +42,9 @@ int64_t elementBytes(DataType type) {
 
 namespace {
 
+/// For a message: a damaged plan may hold kilobytes where a name should be.
+std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
+
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
@@ -62,7 +65,7 @@ public:
     for (uint32_t i = 0; i < sizeOf(rank.entries()); ++i) {
       const Entry &entry = *rank.entries()->Get(i);
       if (auto status = checkEntry(entry); !status)
-        return failure(fmt::format("entry {}", entry.name()->string_view()), status.error());
+        return failure(fmt::format("entry {}", nameOf(entry.name())), status.error());
     }
     return {};
   }
@@ -78,7 +81,7 @@ private:
   Status checkCosts(const Kernel &kernel, const CostTerms *terms) {
     if (terms)
       for (const CostTerm *term : *terms)
-        TRY(checkSymbol(fmt::format("kernel {}: a cost", kernel.name()->string_view()), term->symbol()));
+        TRY(checkSymbol(fmt::format("kernel {}: a cost", nameOf(kernel.name())), term->symbol()));
     return {};
   }
 
@@ -91,7 +94,7 @@ private:
   }
 
   Status checkWeight(const Weight &weight) {
-    auto name = fmt::format("weight {}", weight.name()->string_view());
+    auto name = fmt::format("weight {}", nameOf(weight.name()));
     TRY(checkIndex(name + "'s data type", uint64_t(weight.type()), uint64_t(DataType::MAX) + 1));
     TRY(checkRange(name + "'s first layer", weight.first_layer(), 0, plan.model()->layers()));
     __int128 shapeBytes = elementBytes(weight.type());
@@ -111,7 +114,7 @@ private:
         return failure(fmt::format("{}: offset {} is not a multiple of {}", name, slice.offset(), alignment));
       if (slice.offset() > file.bytes() || slice.bytes() > file.bytes() - slice.offset())
         return failure(fmt::format("{}: {} bytes at {} do not fit in {} of {} bytes", name, slice.bytes(),
-                                   slice.offset(), file.path()->string_view(), file.bytes()));
+                                   slice.offset(), nameOf(file.path()), file.bytes()));
       if (slice.bytes() < uint64_t(shapeBytes))
         return failure(fmt::format("{}: a slice has {} bytes, but its shape needs {}", name, slice.bytes(),
                                    uint64_t(shapeBytes)));
@@ -120,7 +123,7 @@ private:
   }
 
   Status checkCache(const Cache &cache) {
-    auto name = fmt::format("cache {}", cache.name()->string_view());
+    auto name = fmt::format("cache {}", nameOf(cache.name()));
     TRY(checkIndex(name + "'s data type", uint64_t(cache.type()), uint64_t(DataType::MAX) + 1));
     TRY(checkRange(name + "'s block tokens", cache.block_tokens(), kBlockTokens, kBlockTokens));
     TRY(checkRange(name + "'s values", cache.values(), 1, 1 << 20));
@@ -170,9 +173,9 @@ private:
       const Step &step = *block.steps()->Get(i);
       if (step.kind_type() != StepKind::Launch)
         return failure(fmt::format("block {} holds a step of kind {}: only launches may stand in a block",
-                                   block.name()->string_view(), int(step.kind_type())));
+                                   nameOf(block.name()), int(step.kind_type())));
       if (auto status = checkLaunch(*step.kind_as_Launch(), call.layer()); !status)
-        return failure(fmt::format("block {}", block.name()->string_view()), status.error());
+        return failure(fmt::format("block {}", nameOf(block.name())), status.error());
     }
     return {};
   }
@@ -181,7 +184,7 @@ private:
     // Calls multiply: a small file could ask for billions of launches.
     TRY(checkRange("the number of launches", int64_t(++numLaunches), 0, 1 << 22));
     TRY(checkIndex("a launch's kernel", launch.kernel(), sizeOf(rank.kernels())));
-    auto name = fmt::format("launch of {}", rank.kernels()->Get(launch.kernel())->name()->string_view());
+    auto name = fmt::format("launch of {}", nameOf(rank.kernels()->Get(launch.kernel())->name()));
     TRY(checkGrid(name, launch));
     for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
       if (auto status = checkArgument(*launch.arguments()->Get(i), layer); !status)
@@ -223,7 +226,7 @@ private:
       if (layer >= first && layer - first < count)
         return {};
       return failure(fmt::format("weight {} has {} slices from layer {} on, none for layer {}",
-                                 weight.name()->string_view(), count, first, layer));
+                                 nameOf(weight.name()), count, first, layer));
     }
     case ArgumentKind::cache:
       TRY(checkIndex("the cache", value, sizeOf(rank.caches())));
@@ -237,7 +240,7 @@ private:
 
 static Status checkFile(const File &file) {
   TRY(checkRelativePath(file.path()->str()));
-  return checkHashText(file.path()->string_view(), file.hash()->str());
+  return checkHashText(file.path()->str(), file.hash()->str());
 }
 
 Status checkPlan(const Plan &plan) {

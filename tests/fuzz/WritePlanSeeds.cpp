@@ -1,4 +1,5 @@
-// Writes the plans that the target Plan begins from: the toy artifact's, and one that says what the toy leaves out.
+// Writes the plans that the target Plan begins from: the toy artifact's, one that says what the toy leaves out, and
+// findings.
 // Usage: write_plan_seeds FOLDER
 #include "tests/runtime/ToyArtifact.h"
 
@@ -42,12 +43,21 @@ static void addWhatTheToyLeavesOut(PlanT &plan) {
   rank.weights.push_back(std::move(weight));
 }
 
+/// Found by fuzzing: the name went into the message as it was.
+static void addLongName(PlanT &plan) {
+  plan.ranks[0]->weights[0]->name = std::string(3000, '\n');
+  plan.ranks[0]->weights[0]->shape = {-1};
+}
+
 int main(int argc, char **argv) {
   if (argc != 2)
     return std::fprintf(stderr, "usage: write_plan_seeds FOLDER\n"), 1;
-  const std::filesystem::path folder = argv[1];
-  const test::ScratchDirectory scratch;
-  test::writeFile(folder / "toy.fb", test::readFile(test::writeToyArtifact(scratch.path()) / "plan.fb"));
-  const auto full = test::writeToyArtifact(scratch.path(), addWhatTheToyLeavesOut);
-  test::writeFile(folder / "full.fb", test::readFile(full / "plan.fb"));
+  const auto write = [&](const char *name, const std::function<void(PlanT &)> &edit) {
+    const test::ScratchDirectory scratch;
+    const auto artifact = test::writeToyArtifact(scratch.path(), edit);
+    test::writeFile(std::filesystem::path(argv[1]) / name, test::readFile(artifact / "plan.fb"));
+  };
+  write("toy.fb", {});
+  write("full.fb", addWhatTheToyLeavesOut);
+  write("long-name.fb", addLongName);
 }

@@ -216,6 +216,10 @@ TEST_F(ArtifactTest, LyingSizes) {
                     [](PlanT &p) { entry(p).capacity->max_table_blocks = 4; });
   expectEditRefused("arena_bytes", [](PlanT &p) { entry(p).arena_bytes = ~uint64_t(0); });
   expectEditRefused("too little memory", [](PlanT &p) { entry(p).arena_bytes = uint64_t(1) << 43; });
+  expectEditRefused("entry " + std::string(200, 'x') + "…: max_tokens is 0", [](PlanT &p) {
+    entry(p).name = std::string(5000, 'x');
+    entry(p).capacity->max_tokens = 0;
+  });
   expectEditRefused("vocabulary is 0", [](PlanT &p) { p.model->vocabulary = 0; });
   expectEditRefused("plan records", [](PlanT &p) { p.files[0]->bytes += 1; });
 }
