@@ -55,8 +55,12 @@ Buffer::Buffer(size_t bytes) : bytes(bytes) { DRIVER(cuMemAlloc, &pointer, bytes
 Buffer::~Buffer() { DRIVER(cuMemFree, pointer); }
 void Buffer::poison() { DRIVER(cuMemsetD8, pointer, static_cast<unsigned char>(0xff), bytes); }
 void Buffer::write(const void *source, size_t count) { DRIVER(cuMemcpyHtoD, pointer, source, count); }
-void Buffer::copyFrom(const Buffer &source, size_t count) { DRIVER(cuMemcpyDtoD, pointer, source.pointer, count); }
-void Buffer::read(void *destination, size_t count) const { DRIVER(cuMemcpyDtoH, destination, pointer, count); }
+void Buffer::copyFrom(const Buffer &source, size_t count) {
+  DRIVER(cuMemcpyDtoD, pointer, source.pointer, count);
+}
+void Buffer::read(void *destination, size_t count) const {
+  DRIVER(cuMemcpyDtoH, destination, pointer, count);
+}
 
 Kernel loadKernel(const std::string &path, const std::string &name, unsigned shared) {
   CUmodule module;
@@ -64,7 +68,8 @@ Kernel loadKernel(const std::string &path, const std::string &name, unsigned sha
   DRIVER(cuModuleLoad, &module, path.c_str());
   DRIVER(cuModuleGetFunction, &kernel.function, module, name.c_str());
   if (shared > 48 * 1024)
-    DRIVER(cuFuncSetAttribute, kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared));
+    DRIVER(cuFuncSetAttribute, kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+           static_cast<int>(shared));
   kernel.shared = shared;
   return kernel;
 }
@@ -112,11 +117,13 @@ void launch(const Kernel &kernel, CUstream stream, std::vector<void *> arguments
   DRIVER(cuLaunchKernelEx, &config, kernel.function, arguments.data(), nullptr);
 }
 
-CUtensorMap encodeMap(CUdeviceptr address, int elementBytes, const long long (&shape)[2], long long stride, const int (&box)[2]) {
+CUtensorMap encodeMap(CUdeviceptr address, int elementBytes, const long long (&shape)[2], long long stride,
+                      const int (&box)[2]) {
   CUtensorMap map;
   const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(shape[0]), static_cast<cuuint64_t>(shape[1])};
   const cuuint64_t strides[1] = {static_cast<cuuint64_t>(stride)};
-  const cuuint32_t boxes[2] = {static_cast<cuuint32_t>(box[0]), static_cast<cuuint32_t>(box[1])}, steps[2] = {1, 1};
+  const cuuint32_t boxes[2] = {static_cast<cuuint32_t>(box[0]), static_cast<cuuint32_t>(box[1])},
+                   steps[2] = {1, 1};
   DRIVER(cuTensorMapEncodeTiled, &map,
          elementBytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2u,
          reinterpret_cast<void *>(address), sizes, strides, boxes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,

@@ -1,4 +1,5 @@
-// The CUDA driver by dlopen, for programs that are built where no GPU is. Any failing call ends the program, naming itself.
+// The CUDA driver by dlopen, for programs that are built where no GPU is. Any failing call ends the program,
+// naming itself.
 #pragma once
 
 #include <cuda.h>
@@ -50,13 +51,16 @@ int residentBlocks(const Kernel &kernel);
 /// `programmatic`: with the edge of a programmatic dependent launch to what is before it in the stream.
 void launch(const Kernel &kernel, CUstream stream, std::vector<void *> arguments, bool programmatic);
 
-/// A row-major matrix, swizzled by 128 bytes, 256-byte promotion; `type` by the element's size (1: bytes, 2: bf16).
-CUtensorMap encodeMap(CUdeviceptr address, int elementBytes, const long long (&shape)[2], long long stride, const int (&box)[2]);
+/// A row-major matrix, swizzled by 128 bytes, 256-byte promotion; `type` by the element's size (1: bytes, 2:
+/// bf16).
+CUtensorMap encodeMap(CUdeviceptr address, int elementBytes, const long long (&shape)[2], long long stride,
+                      const int (&box)[2]);
 
 CUstream newStream();
 void synchronise();
 
-/// What is launched by `record` on its stream becomes a graph; runs it `repeats` times and returns each run's microseconds.
+/// What is launched by `record` on its stream becomes a graph; runs it `repeats` times and returns each run's
+/// microseconds.
 template <class Record> std::vector<float> timeGraph(CUstream stream, int repeats, Record record);
 
 void beginCapture(CUstream stream);

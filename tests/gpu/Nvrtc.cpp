@@ -12,7 +12,8 @@ using Program = void *;
 
 struct Library {
   void *handle = nullptr;
-  int (*create)(Program *, const char *, const char *, int, const char *const *, const char *const *) = nullptr;
+  int (*create)(Program *, const char *, const char *, int, const char *const *,
+                const char *const *) = nullptr;
   int (*compile)(Program, int, const char *const *) = nullptr;
   int (*logSize)(Program, size_t *) = nullptr;
   int (*log)(Program, char *) = nullptr;

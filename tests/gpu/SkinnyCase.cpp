@@ -12,11 +12,14 @@ std::vector<Variant> readVariants(const std::string &folder) {
   for (std::string line; std::getline(file, line);) {
     std::istringstream in(line);
     Variant v;
-    unsigned shared = 0;
-    in >> v.purpose >> v.file >> v.columns >> v.depth >> v.format >> v.tokens >> v.prologue >> v.epilogue >> v.label;
-    in >> v.kernel.grid >> v.kernel.threads >> shared >> v.kernel.cluster;
+    unsigned shared = 0, mapCount = 0;
+    in >> v.purpose >> v.file >> v.columns >> v.depth >> v.format >> v.tokens >> v.prologue >> v.epilogue >>
+        v.label;
+    in >> v.kernel.grid >> v.kernel.threads >> shared >> v.kernel.cluster >> mapCount;
+    v.maps.resize(mapCount <= 2 ? mapCount : 0);
     for (MapRow &map : v.maps)
-      in >> map.argument >> map.elementBytes >> map.shape[0] >> map.shape[1] >> map.stride >> map.box[0] >> map.box[1];
+      in >> map.argument >> map.elementBytes >> map.shape[0] >> map.shape[1] >> map.stride >> map.box[0] >>
+          map.box[1];
     if (!in) {
       std::fprintf(stderr, "kernels.txt: cannot read '%s'\n", line.c_str());
       continue;
@@ -31,7 +34,8 @@ std::vector<Variant> readVariants(const std::string &folder) {
 
 namespace {
 
-void fillRandom(const Kernel &fill, CUdeviceptr address, long long count, int type, unsigned long long seed, float factor) {
+void fillRandom(const Kernel &fill, CUdeviceptr address, long long count, int type, unsigned long long seed,
+                float factor) {
   Kernel kernel = fill;
   kernel.grid = 1024;
   kernel.threads = 256;
@@ -42,9 +46,10 @@ void fillRandom(const Kernel &fill, CUdeviceptr address, long long count, int ty
 
 Operands::Operands(const Kernel &fill, const Variant &shape, int copies)
     : weightScales(4ull * (shape.columns / 128 + 2) * shape.chunks()), tokens(128 * shape.tokenBytes()),
-      tokenScales(4ull * 128 * shape.chunks()), factors(4ull * shape.depth), addend(2ull * 128 * shape.columns),
-      scaleRows(4ull * shape.columns), dims(64), usedTokens(tokens.size()), usedTokenScales(tokenScales.size()),
-      out(4ull * 128 * shape.columns), extra(4ull * 128 * (shape.columns / 128 + 1)) {
+      tokenScales(4ull * 128 * shape.chunks()), factors(4ull * shape.depth),
+      addend(2ull * 128 * shape.columns), scaleRows(4ull * shape.columns), dims(64),
+      usedTokens(tokens.size()), usedTokenScales(tokenScales.size()), out(4ull * 128 * shape.columns),
+      extra(4ull * 128 * (shape.columns / 128 + 1)) {
   for (int copy = 0; copy < copies; ++copy) {
     weights.push_back(std::make_unique<Buffer>(shape.weightBytes()));
     fillRandom(fill, weights.back()->address(), static_cast<long long>(shape.columns) * shape.depth,
@@ -85,10 +90,8 @@ Call::Call(const Variant &variant, const Operands &operands, int copy) : variant
     pointers.push_back(operands.addend.address());
   if (variant.epilogue == "quantise")
     pointers.push_back(operands.extra.address());
-  for (int index = 0; index < 2; ++index) {
-    const MapRow &map = variant.maps[index];
-    maps[index] = encodeMap(pointers[1 + map.argument], map.elementBytes, map.shape, map.stride, map.box);
-  }
+  for (const MapRow &map : variant.maps)
+    maps.push_back(encodeMap(pointers[1 + map.argument], map.elementBytes, map.shape, map.stride, map.box));
 }
 
 void Call::launchOn(CUstream stream, bool programmatic) const {

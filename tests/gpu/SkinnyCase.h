@@ -20,13 +20,15 @@ struct Variant {
   std::string purpose, file, format, prologue, epilogue, label;
   int columns, depth, tokens;
   Kernel kernel;
-  MapRow maps[2];
+  std::vector<MapRow> maps;
 
   bool tokensAreE4m3() const { return format == "w8a8"; }
   bool weightsAreE4m3() const { return format != "bf16"; }
   int chunks() const { return (depth + 127) / 128; }
   size_t weightBytes() const { return static_cast<size_t>(columns) * depth * (weightsAreE4m3() ? 1 : 2); }
-  size_t tokenBytes() const { return static_cast<size_t>(depth) * (tokensAreE4m3() ? 1 : 2); } ///< of one token
+  size_t tokenBytes() const {
+    return static_cast<size_t>(depth) * (tokensAreE4m3() ? 1 : 2);
+  } ///< of one token
 };
 
 std::vector<Variant> readVariants(const std::string &folder);
@@ -52,7 +54,7 @@ public:
 private:
   const Variant &variant;
   std::vector<CUdeviceptr> pointers;
-  CUtensorMap maps[2];
+  std::vector<CUtensorMap> maps;
 };
 
 /// Runs all check variants of `variants`; returns how many failed.

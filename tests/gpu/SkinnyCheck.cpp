@@ -1,4 +1,5 @@
-// Every check variant over its token counts: against double precision, from poisoned outputs, twice, bit by bit.
+// Every check variant over its token counts: against double precision, from poisoned outputs, twice, bit by
+// bit.
 #include "tests/gpu/SkinnyCase.h"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace kimi::gpu {
 
 namespace {
 
-// Products of all 128 tokens in double, and the sums of magnitudes that bound what the order of summation can do.
+// Products of all 128 tokens in double, and the sums of magnitudes that bound what the order of summation can
+// do.
 struct Reference {
   std::vector<double> products, magnitudes;
 
@@ -34,10 +36,11 @@ struct Reference {
                               operands.tokens.address(),
                               v.tokensAreE4m3() ? operands.tokenScales.address() : none,
                               v.prologue == "scale" ? operands.factors.address() : none};
-    int weightType = v.weightsAreE4m3() ? 0 : 1, tokenType = v.tokensAreE4m3() ? 0 : 1, columns = v.columns, depth = v.depth;
+    int weightType = v.weightsAreE4m3() ? 0 : 1, tokenType = v.tokensAreE4m3() ? 0 : 1, columns = v.columns,
+        depth = v.depth;
     launch(product, nullptr,
-           {&pointers[0], &pointers[1], &pointers[2], &weightType, &pointers[3], &pointers[4], &pointers[5], &tokenType,
-            &pointers[6], &pointers[7], &columns, &depth},
+           {&pointers[0], &pointers[1], &pointers[2], &weightType, &pointers[3], &pointers[4], &pointers[5],
+            &tokenType, &pointers[6], &pointers[7], &columns, &depth},
            false);
     synchronise();
     products.resize(count);
@@ -51,7 +54,8 @@ float fromBf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t
 
 float fromE4m3(uint8_t code) {
   const int exponent = code >> 3 & 15, mantissa = code & 7;
-  const float magnitude = exponent ? std::ldexp(1.0f + mantissa / 8.0f, exponent - 7) : std::ldexp(mantissa / 8.0f, -6);
+  const float magnitude =
+      exponent ? std::ldexp(1.0f + mantissa / 8.0f, exponent - 7) : std::ldexp(mantissa / 8.0f, -6);
   return (code & 127) == 127 ? NAN : code & 128 ? -magnitude : magnitude;
 }
 
@@ -59,8 +63,8 @@ struct Report {
   double difference = 0.0, norm = 0.0;
   long long wrong = 0;
 
-  // Half a unit of the stored type, and what summation may lose: e4m3 products keep 13 bits below the largest of a chunk in
-  // the tensor cores, bf16 ones are summed in f32.
+  // Half a unit of the stored type, and what summation may lose: e4m3 products keep 13 bits below the largest
+  // of a chunk in the tensor cores, bf16 ones are summed in f32.
   void compare(double got, double expected, double relative, double slack) {
     const double difference = std::abs(got - expected);
     wrong += !(difference <= relative * std::abs(expected) + slack);
@@ -73,8 +77,8 @@ struct Report {
 double silu(double x) { return x / (1.0 + std::exp(-x)); }
 
 // What the epilogue should have stored for `tokens` tokens.
-Report judge(const Variant &v, const Reference &reference, const std::vector<uint8_t> &out, const std::vector<float> &extra,
-             const std::vector<uint16_t> &addend, int tokens) {
+Report judge(const Variant &v, const Reference &reference, const std::vector<uint8_t> &out,
+             const std::vector<float> &extra, const std::vector<uint16_t> &addend, int tokens) {
   Report report;
   const double loss = v.tokensAreE4m3() ? std::exp2(-12) : std::exp2(-14);
   const auto *halves = reinterpret_cast<const uint16_t *>(out.data());
@@ -89,7 +93,8 @@ Report judge(const Variant &v, const Reference &reference, const std::vector<uin
       } else if (v.epilogue == "swiglu" && column % 2 == 1) {
         const double gate = reference.products[at - 1], gateSlack = loss * reference.magnitudes[at - 1];
         report.compare(fromBf16(halves[at / 2]), silu(gate) * product, std::exp2(-8) + std::exp2(-18),
-                       1.1 * gateSlack * std::abs(product) + std::abs(silu(gate)) * slack + 1.1 * gateSlack * slack);
+                       1.1 * gateSlack * std::abs(product) + std::abs(silu(gate)) * slack +
+                           1.1 * gateSlack * slack);
       } else if (v.epilogue == "quantise") {
         const float scale = extra[token * (v.columns / 128) + column / 128];
         double most = 0.0;
@@ -102,14 +107,17 @@ Report judge(const Variant &v, const Reference &reference, const std::vector<uin
         double most = -INFINITY;
         for (int other = 0; other < v.columns; ++other)
           most = std::max(most, reference.products[at + other]);
-        report.compare(best >= 0 && best < v.columns ? reference.products[at + best] : NAN, most, 0.0, 2 * slack);
+        report.compare(best >= 0 && best < v.columns ? reference.products[at + best] : NAN, most, 0.0,
+                       2 * slack);
       }
     }
   return report;
 }
 
 size_t bytesPerToken(const Variant &v) {
-  return v.epilogue == "argmax" ? 4 : v.epilogue == "quantise" || v.epilogue == "swiglu" ? v.columns : 2ull * v.columns;
+  return v.epilogue == "argmax"                               ? 4
+         : v.epilogue == "quantise" || v.epilogue == "swiglu" ? v.columns
+                                                              : 2ull * v.columns;
 }
 
 std::vector<int> tokenCounts(const Variant &v) {
@@ -128,7 +136,8 @@ std::vector<int> tokenCounts(const Variant &v) {
 }
 
 // One token count; says what is wrong, if anything.
-std::string checkOne(const Variant &v, Operands &operands, const Reference &reference, int tokens, double &worst) {
+std::string checkOne(const Variant &v, Operands &operands, const Reference &reference, int tokens,
+                     double &worst) {
   static const CUstream stream = newStream();
   const Call call(v, operands, 0);
   std::vector<uint8_t> out(operands.out.size()), again(out.size());
@@ -154,7 +163,8 @@ std::string checkOne(const Variant &v, Operands &operands, const Reference &refe
   const double limit = v.epilogue == "quantise" ? std::exp2(-4) : std::exp2(-8) / std::sqrt(3.0);
   worst = std::max(worst, report.error());
   char text[200];
-  std::snprintf(text, sizeof text, "error %.2e (limit %.2e), %lld elements out of bounds", report.error(), limit, report.wrong);
+  std::snprintf(text, sizeof text, "error %.2e (limit %.2e), %lld elements out of bounds", report.error(),
+                limit, report.wrong);
   return report.wrong == 0 && report.error() <= limit ? "" : text;
 }
 
@@ -163,7 +173,9 @@ std::string checkOne(const Variant &v, Operands &operands, const Reference &refe
 int checkAll(const std::string &folder, const std::vector<Variant> &variants) {
   const Kernel fill = loadKernel(folder + "/reference.cubin", "fill", 0);
   const Kernel product = loadKernel(folder + "/reference.cubin", "product", 0);
-  std::map<std::tuple<int, int, std::string, std::string>, std::pair<std::unique_ptr<Operands>, std::unique_ptr<Reference>>> data;
+  std::map<std::tuple<int, int, std::string, std::string>,
+           std::pair<std::unique_ptr<Operands>, std::unique_ptr<Reference>>>
+      data;
   int passed = 0, failed = 0;
   for (const Variant &v : variants) {
     if (v.purpose == "time")
@@ -182,9 +194,9 @@ int checkAll(const std::string &folder, const std::vector<Variant> &variants) {
         wrong = "at " + std::to_string(tokens) + " tokens: " + text;
     }
     ++(wrong.empty() ? passed : failed);
-    std::printf("%s %dx%d %s %s+%s %s, %zu token counts up to %d, error %.2e %s\n", wrong.empty() ? "ok  " : "FAIL", v.columns,
-                v.depth, v.format.c_str(), v.prologue.c_str(), v.epilogue.c_str(), v.label.c_str(), counts.size(), v.tokens, worst,
-                wrong.c_str());
+    std::printf("%s %dx%d %s %s+%s %s, %zu token counts up to %d, error %.2e %s\n",
+                wrong.empty() ? "ok  " : "FAIL", v.columns, v.depth, v.format.c_str(), v.prologue.c_str(),
+                v.epilogue.c_str(), v.label.c_str(), counts.size(), v.tokens, worst, wrong.c_str());
     std::fflush(stdout);
   }
   std::printf("%d passed, %d failed\n", passed, failed);

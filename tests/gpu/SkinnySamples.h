@@ -7,8 +7,8 @@
 
 namespace kimi::gpu {
 
-/// store: bf16 (element) · residual: bf16 sum (element, width 4) · swiglu: of interleaved gate and up rows (pair) · quantise:
-/// e4m3 with a scale per 128 (block) · argmax: of a whole row (row).
+/// store: bf16 (element) · residual: bf16 sum (element, width 4) · swiglu: of interleaved gate and up rows
+/// (pair) · quantise: e4m3 with a scale per 128 (block) · argmax: of a whole row (row).
 cuda::Splice sampleEpilogue(const std::string &name);
 
 /// none · scale: x[t, k] * factors[k] (element).

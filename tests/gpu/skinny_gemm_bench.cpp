@@ -14,7 +14,8 @@ int main(int argc, char **argv) {
   kimi::gpu::startDriver();
   std::printf("%s\n", kimi::gpu::deviceName().c_str());
   const std::vector<kimi::gpu::Variant> variants = kimi::gpu::readVariants(argv[1]);
-  const bool onlyCheck = argc > 2 && std::strcmp(argv[2], "check") == 0, onlyTime = argc > 2 && std::strcmp(argv[2], "time") == 0;
+  const bool onlyCheck = argc > 2 && std::strcmp(argv[2], "check") == 0,
+             onlyTime = argc > 2 && std::strcmp(argv[2], "time") == 0;
   int failed = 0;
   if (!onlyTime)
     failed = kimi::gpu::checkAll(argv[1], variants);

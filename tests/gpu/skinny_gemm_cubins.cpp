@@ -1,9 +1,14 @@
-// Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where one is.
-//   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt
-// A line of VARIANTS: purpose (checkall: every count of tokens of the bucket, check: some,
-// time, both) columns depth format tokens token_tile row_tiles depth_groups split
-// weight_stages token_stages accumulators successors residency prologue epilogue; 'auto' in place of token_tile .. accumulators: the chooser's.
-#include "compiler/kernels/cuda/TemplateText.h"
+// Compiles variants of the template skinny_gemm where a GPU is not needed, for skinny_gemm_bench to run where
+// one is.
+//   skinny_gemm_cubins OUT < VARIANTS     writes OUT/*.cubin and OUT/kernels.txt; with KIMI_KEEP_TEXT in the
+//   environment, *.cu
+// A line of VARIANTS: PURPOSE COLUMNS DEPTH FORMAT TOKENS PARAMETERS PROLOGUE EPILOGUE
+//   PURPOSE     checkall: every count of tokens of the bucket · check: some · time · both
+//   FORMAT      w8a8 · w8a16 · bf16
+//   PARAMETERS  auto: the chooser's · ampere: the variant for sm_80, compiled for sm_90a · or token_tile row_tiles
+//               depth_groups split weight_stages token_stages accumulators successors residency
+//   PROLOGUE, EPILOGUE   as named in SkinnySamples.h
+#include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "tests/gpu/Nvrtc.h"
 #include "tests/gpu/SkinnySamples.h"
 
@@ -28,16 +33,25 @@ struct Variant {
   cuda::SkinnyProblem problem;
   cuda::SkinnyParameters parameters;
   std::string registers;
+  bool ampere = false;
+
+  cuda::SkinnyLaunch launch() const {
+    return ampere ? cuda::skinnyLaunchAmpere(problem, parameters)
+                  : cuda::skinnyLaunch(problem, parameters, gpu::samplePrologue(prologue));
+  }
 };
 
 bool read(const std::string &line, Variant &variant) {
   std::istringstream in(line);
   std::string tile;
   cuda::SkinnyParameters &p = variant.parameters;
-  in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >> variant.problem.tokens >> tile;
-  if (tile != "auto") {
+  in >> variant.purpose >> variant.problem.columns >> variant.problem.depth >> variant.format >>
+      variant.problem.tokens >> tile;
+  variant.ampere = tile == "ampere";
+  if (tile != "auto" && !variant.ampere) {
     p.tokenTile = std::stoi(tile);
-    in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >> p.successors >> p.residency;
+    in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >>
+        p.successors >> p.residency;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in)
@@ -45,9 +59,11 @@ bool read(const std::string &line, Variant &variant) {
   variant.problem.format = formats.at(variant.format);
   if (variant.problem.columns == 2112)
     variant.problem.scaleSegments = {1536, 576};
-  if (tile == "auto") {
-    auto chosen = cuda::chooseSkinny(variant.problem, gpu::samplePrologue(variant.prologue),
-                                     gpu::sampleEpilogue(variant.epilogue), 132);
+  if (tile == "auto" || variant.ampere) {
+    const cuda::Splice prologue = gpu::samplePrologue(variant.prologue),
+                       epilogue = gpu::sampleEpilogue(variant.epilogue);
+    auto chosen = variant.ampere ? cuda::chooseSkinnyAmpere(variant.problem, prologue, epilogue)
+                                 : cuda::chooseSkinny(variant.problem, prologue, epilogue, 132);
     if (!chosen) {
       std::cerr << llvm::toString(chosen.takeError()) << ": " << line << "\n";
       return false;
@@ -60,42 +76,53 @@ bool read(const std::string &line, Variant &variant) {
 // The resource line of ptxas, or what is wrong.
 std::string registersOf(const std::string &log) {
   const size_t used = log.find("Used ");
-  std::string result = used == std::string::npos ? "?" : log.substr(used + 5, log.find(' ', used + 5) - used - 5);
+  std::string result =
+      used == std::string::npos ? "?" : log.substr(used + 5, log.find(' ', used + 5) - used - 5);
   for (const char *bad : {"warning", "C7508", "C7510", "C7514"})
     if (log.find(bad) != std::string::npos)
-      result += std::string(" ") + bad;
+      result += std::string("!") + bad;
   if (log.find("0 bytes spill stores") == std::string::npos)
-    result += " spills";
+    result += "!spills";
   return result;
 }
 
 bool compile(const std::string &folder, Variant &variant) {
-  const cuda::Splice prologue = gpu::samplePrologue(variant.prologue), epilogue = gpu::sampleEpilogue(variant.epilogue);
-  if (llvm::Error error = cuda::checkSkinny(variant.problem, variant.parameters, prologue, epilogue)) {
+  const cuda::Splice prologue = gpu::samplePrologue(variant.prologue),
+                     epilogue = gpu::sampleEpilogue(variant.epilogue);
+  if (llvm::Error error = variant.ampere
+                              ? llvm::Error::success()
+                              : cuda::checkSkinny(variant.problem, variant.parameters, prologue, epilogue)) {
     std::cerr << llvm::toString(std::move(error)) << "\n";
     return false;
   }
-  const std::string text = cuda::skinnyText("skinny", variant.problem, variant.parameters, prologue, epilogue);
+  const std::string text =
+      variant.ampere ? cuda::skinnyTextAmpere("skinny", variant.problem, variant.parameters, epilogue)
+                     : cuda::skinnyText("skinny", variant.problem, variant.parameters, prologue, epilogue);
   const gpu::Compiled compiled = gpu::compileText(text, "sm_90a");
   variant.registers = registersOf(compiled.log);
-  if (!compiled.ok || variant.registers.find(' ') != std::string::npos || std::getenv("KIMI_KEEP_TEXT")) {
+  if (!compiled.ok || variant.registers.find('!') != std::string::npos || std::getenv("KIMI_KEEP_TEXT")) {
     std::ofstream(folder + "/" + variant.file + ".cu") << text;
     std::cerr << variant.file << ": " << variant.registers << "\n" << compiled.log << "\n";
   }
-  std::ofstream(folder + "/" + variant.file, std::ios::binary).write(compiled.cubin.data(), compiled.cubin.size());
+  std::ofstream(folder + "/" + variant.file, std::ios::binary)
+      .write(compiled.cubin.data(), compiled.cubin.size());
   return compiled.ok;
 }
 
 void describe(std::ostream &os, const Variant &variant) {
   const cuda::SkinnyParameters &p = variant.parameters;
-  const cuda::SkinnyLaunch launch = cuda::skinnyLaunch(variant.problem, p, gpu::samplePrologue(variant.prologue));
-  os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " " << variant.problem.depth << " "
-     << variant.format << " " << variant.problem.tokens << " " << variant.prologue << " " << variant.epilogue << " tile"
-     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next" << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " "
-     << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster;
+  const cuda::SkinnyLaunch launch = variant.launch();
+  os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " "
+     << variant.problem.depth << " " << variant.format << " " << variant.problem.tokens << " "
+     << variant.prologue << " " << variant.epilogue << " " << (variant.ampere ? "sm_80," : "") << "tile"
+     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split
+     << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next"
+     << p.successors << ",resident" << p.residency << ",regs" << variant.registers << " " << launch.grid
+     << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster << " "
+     << launch.maps.size();
   for (const cuda::SkinnyMap &map : launch.maps)
-    os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " " << map.stride << " "
-       << map.box[0] << " " << map.box[1];
+    os << " " << map.argument << " " << map.elementBytes << " " << map.shape[0] << " " << map.shape[1] << " "
+       << map.stride << " " << map.box[0] << " " << map.box[1];
   os << "\n";
 }
 
@@ -103,7 +130,8 @@ void describe(std::ostream &os, const Variant &variant) {
 
 int main(int argc, char **argv) {
   if (argc != 2 || !gpu::haveNvrtc()) {
-    std::cerr << (argc != 2 ? "usage: skinny_gemm_cubins OUT < VARIANTS" : "no libnvrtc.so.13: set CUDA_HOME") << "\n";
+    std::cerr << (argc != 2 ? "usage: skinny_gemm_cubins OUT < VARIANTS" : "no libnvrtc.so.13: set CUDA_HOME")
+              << "\n";
     return 1;
   }
   const std::string folder = argv[1];
@@ -122,11 +150,15 @@ int main(int argc, char **argv) {
   std::thread other(work);
   work();
   other.join();
-  const gpu::Compiled reference = gpu::compileText(
-      (std::stringstream() << std::ifstream(std::string(KIMI_GPU_TESTS) + "/skinny_gemm_reference.cu").rdbuf()).str(), "sm_90a");
+  const gpu::Compiled reference =
+      gpu::compileText((std::stringstream()
+                        << std::ifstream(std::string(KIMI_GPU_TESTS) + "/skinny_gemm_reference.cu").rdbuf())
+                           .str(),
+                       "sm_90a");
   if (!reference.ok)
     std::cerr << reference.log;
-  std::ofstream(folder + "/reference.cubin", std::ios::binary).write(reference.cubin.data(), reference.cubin.size());
+  std::ofstream(folder + "/reference.cubin", std::ios::binary)
+      .write(reference.cubin.data(), reference.cubin.size());
   std::ofstream table(folder + "/kernels.txt");
   size_t good = 0;
   for (size_t index = 0; index < variants.size(); ++index)

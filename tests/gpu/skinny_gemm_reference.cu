@@ -1,5 +1,5 @@
-// What skinny_gemm_bench needs on the device beside the kernels under test: random data, and products in double precision,
-// as plainly as can be. Compiled without headers; shares nothing with the template.
+// What skinny_gemm_bench needs on the device beside the kernels under test: random data, and products in
+// double precision, as plainly as can be. Compiled without headers; shares nothing with the template.
 
 __device__ unsigned mixed(unsigned long long value) {
   value += 0x9e3779b97f4a7c15ull;
@@ -45,10 +45,12 @@ __device__ double element(const void *values, int type, long long index) {
 }
 
 // out[t, n] and the sum of magnitudes; a warp per (n, t). Scale rows: `scaleRows[n]`; null scales: 1.
-extern "C" __global__ void product(double *out, double *magnitudes, const void *weight, int weightType, const float *weightScales,
-                                   const int *scaleRows, const void *tokens, int tokenType, const float *tokenScales,
-                                   const float *factors, int columns, int depth) {
-  const int n = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, t = blockIdx.y, chunks = (depth + 127) / 128;
+extern "C" __global__ void product(double *out, double *magnitudes, const void *weight, int weightType,
+                                   const float *weightScales, const int *scaleRows, const void *tokens,
+                                   int tokenType, const float *tokenScales, const float *factors, int columns,
+                                   int depth) {
+  const int n = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, t = blockIdx.y,
+            chunks = (depth + 127) / 128;
   if (n >= columns)
     return;
   double sum = 0.0, magnitude = 0.0;

@@ -23,56 +23,66 @@ llvm::Error checkProblem(const SkinnyProblem &problem) {
     return refuse("skinny_gemm takes 1 to 128 tokens, not %lld: use another implementation for this entry",
                   static_cast<long long>(problem.tokens));
   if (problem.columns < 1 || problem.depth < 1)
-    return refuse("skinny_gemm needs a weight that is not empty, not %lld x %lld", static_cast<long long>(problem.columns),
-                  static_cast<long long>(problem.depth));
+    return refuse("skinny_gemm needs a weight that is not empty, not %lld x %lld",
+                  static_cast<long long>(problem.columns), static_cast<long long>(problem.depth));
   const int weightStep = 16 / weightBytes(problem.format), tokenStep = 16 / tokenBytes(problem.format);
   if (problem.depth % std::max(weightStep, tokenStep) != 0)
-    return refuse("skinny_gemm reads rows by tensor copies, whose strides are multiples of 16 bytes: depth %lld is no multiple "
+    return refuse("skinny_gemm reads rows by tensor copies, whose strides are multiples of 16 bytes: depth "
+                  "%lld is no multiple "
                   "of %d; use another implementation or pad the weight",
                   static_cast<long long>(problem.depth), std::max(weightStep, tokenStep));
   int64_t covered = 0;
   for (int64_t segment : problem.scaleSegments) {
     if (covered % 64 != 0)
-      return refuse("skinny_gemm has one scale per 64 rows of a tile: a segment that begins at row %lld cuts one; pad the "
+      return refuse("skinny_gemm has one scale per 64 rows of a tile: a segment that begins at row %lld cuts "
+                    "one; pad the "
                     "segment before it to a multiple of 64",
                     static_cast<long long>(covered));
     covered += segment;
   }
   if (!problem.scaleSegments.empty() && covered != problem.columns)
-    return refuse("skinny_gemm: the scale segments cover %lld rows, the weight has %lld", static_cast<long long>(covered),
-                  static_cast<long long>(problem.columns));
+    return refuse("skinny_gemm: the scale segments cover %lld rows, the weight has %lld",
+                  static_cast<long long>(covered), static_cast<long long>(problem.columns));
   return llvm::Error::success();
 }
 
-llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &prologue, const Splice &epilogue) {
+llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &prologue,
+                         const Splice &epilogue) {
   const long long columns = problem.columns;
   if (prologue.kind != SpliceClass::none && prologue.kind != SpliceClass::element)
     return refuse("skinny_gemm takes an element prologue or none: peel this one into a kernel of its own");
   if (prologue.kind == SpliceClass::element && problem.format == SkinnyFormat::e4m3xE4m3)
-    return refuse("skinny_gemm takes an element prologue on bf16 activations only: e4m3 codes have scales that it would change");
+    return refuse("skinny_gemm takes an element prologue on bf16 activations only: e4m3 codes have scales "
+                  "that it would change");
   switch (epilogue.kind) {
   case SpliceClass::none:
-    return refuse("skinny_gemm needs an epilogue that stores its sums: one of class element, pair, block or row");
+    return refuse(
+        "skinny_gemm needs an epilogue that stores its sums: one of class element, pair, block or row");
   case SpliceClass::element:
   case SpliceClass::pair:
-    if (epilogue.width != 2 && epilogue.width != 4 && !(epilogue.width == 1 && epilogue.kind == SpliceClass::element))
-      return refuse("skinny_gemm passes 1, 2 or 4 values to an element epilogue, 2 or 4 to a pair epilogue, not %d",
-                    epilogue.width);
+    if (epilogue.width != 2 && epilogue.width != 4 &&
+        !(epilogue.width == 1 && epilogue.kind == SpliceClass::element))
+      return refuse(
+          "skinny_gemm passes 1, 2 or 4 values to an element epilogue, 2 or 4 to a pair epilogue, not %d",
+          epilogue.width);
     if (columns % epilogue.width != 0)
-      return refuse("skinny_gemm passes %d columns at a time: %lld is no multiple; take a narrower epilogue", epilogue.width,
-                    columns);
+      return refuse("skinny_gemm passes %d columns at a time: %lld is no multiple; take a narrower epilogue",
+                    epilogue.width, columns);
     return llvm::Error::success();
   case SpliceClass::block:
     if (epilogue.width != 128 && epilogue.width != 256)
-      return refuse("skinny_gemm passes spans of 128 or 256 columns to a block epilogue, not %d", epilogue.width);
+      return refuse("skinny_gemm passes spans of 128 or 256 columns to a block epilogue, not %d",
+                    epilogue.width);
     if (columns % epilogue.width != 0 || rows % epilogue.width != 0)
-      return refuse("skinny_gemm passes spans of %d columns: %lld columns in blocks of %d rows are no multiple; peel the epilogue "
+      return refuse("skinny_gemm passes spans of %d columns: %lld columns in blocks of %d rows are no "
+                    "multiple; peel the epilogue "
                     "or take more row tiles",
                     epilogue.width, columns, rows);
     return llvm::Error::success();
   case SpliceClass::row:
     if (columns > rows)
-      return refuse("skinny_gemm passes whole rows only where one block has them: %lld columns, %d rows per block; peel the "
+      return refuse("skinny_gemm passes whole rows only where one block has them: %lld columns, %d rows per "
+                    "block; peel the "
                     "epilogue into a kernel of its own",
                     columns, rows);
     return llvm::Error::success();
@@ -82,37 +92,45 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
 
 llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
   if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile < problem.tokens)
-    return refuse("skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
-                  static_cast<long long>(problem.tokens), p.tokenTile);
+    return refuse(
+        "skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
+        static_cast<long long>(problem.tokens), p.tokenTile);
   if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || p.rowTiles * p.depthGroups > 6)
-    return refuse("skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d", p.rowTiles,
-                  p.rowTiles, p.depthGroups);
+    return refuse(
+        "skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d",
+        p.rowTiles, p.rowTiles, p.depthGroups);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
   if (p.split < 1 || p.split > 8 || p.split > chunks)
-    return refuse("skinny_gemm: split is at most 8 blocks of a cluster and at most %d chunks of depth, not %d", chunks, p.split);
+    return refuse(
+        "skinny_gemm: split is at most 8 blocks of a cluster and at most %d chunks of depth, not %d", chunks,
+        p.split);
   if (p.accumulators != 1 && p.accumulators != 2)
     return refuse("skinny_gemm: accumulators is 1 or 2, not %d", p.accumulators);
   // A warpgroup waits for the next chunk before it frees the one before.
-  if (const int held = p.accumulators * p.depthGroups; std::min(p.weightStages, p.tokenStages) < std::max(held, 2))
-    return refuse("skinny_gemm: both rings need accumulators * depth_groups = %d stages, and 2, not %d and %d", held,
-                  p.weightStages, p.tokenStages);
+  if (const int held = p.accumulators * p.depthGroups;
+      std::min(p.weightStages, p.tokenStages) < std::max(held, 2))
+    return refuse(
+        "skinny_gemm: both rings need accumulators * depth_groups = %d stages, and 2, not %d and %d", held,
+        p.weightStages, p.tokenStages);
   // A waiting warpgroup knows a phase by its parity: each stage must be its own in every round.
   if (p.weightStages % p.depthGroups != 0 || p.tokenStages % p.depthGroups != 0)
-    return refuse("skinny_gemm: depth_groups = %d must divide both rings' stages, %d and %d", p.depthGroups, p.weightStages,
-                  p.tokenStages);
+    return refuse("skinny_gemm: depth_groups = %d must divide both rings' stages, %d and %d", p.depthGroups,
+                  p.weightStages, p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
   if (p.successors < 0 || p.successors > 1 || p.residency < 1 || p.residency > 4)
-    return refuse("skinny_gemm: successors is 0 or 1 and residency 1 to 4, not %d and %d", p.successors, p.residency);
+    return refuse("skinny_gemm: successors is 0 or 1 and residency 1 to 4, not %d and %d", p.successors,
+                  p.residency);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
-    return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes, mostSharedBytes);
+    return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes,
+                  mostSharedBytes);
   return llvm::Error::success();
 }
 
 } // namespace
 
-llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &parameters, const Splice &prologue,
-                        const Splice &epilogue) {
+llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &parameters,
+                        const Splice &prologue, const Splice &epilogue) {
   if (llvm::Error error = checkProblem(problem))
     return error;
   if (llvm::Error error = checkRanges(problem, parameters, prologue))
@@ -128,9 +146,10 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
   const bool sendsLate = received > 8192; // then it takes the rings' place, too
   const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
-  const int weightScales = problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * mostChunks * 4, 16) * 16;
-  return std::max(rings, partial + (sendsLate ? received : 0)) + (sendsLate ? 0 : received) + tokenScales + weightScales +
-         8 * (2 * p.weightStages + 2 * p.tokenStages + 2);
+  const int weightScales =
+      problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * mostChunks * 4, 16) * 16;
+  return std::max(rings, partial + (sendsLate ? received : 0)) + (sendsLate ? 0 : received) + tokenScales +
+         weightScales + 8 * (2 * p.weightStages + 2 * p.tokenStages + 2);
 }
 
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
@@ -140,9 +159,14 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
   launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.split;
   launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
-  const int activations = problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
+  const int activations =
+      problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
   launch.maps = {{0, weight, {problem.depth, problem.columns}, problem.depth * weight, {128 / weight, rows}},
-                 {activations, token, {problem.depth, problem.tokens}, problem.depth * token, {128 / token, p.tokenTile}}};
+                 {activations,
+                  token,
+                  {problem.depth, problem.tokens},
+                  problem.depth * token,
+                  {128 / token, p.tokenTile}}};
   return launch;
 }
 

@@ -1,5 +1,5 @@
 // The source text: PTX wrappers, the template's parts, constants, functors, and the kernel that joins them.
-#include "compiler/kernels/cuda/SkinnyGemm.h"
+#include "compiler/kernels/cuda/SkinnyGemmText.h"
 #include "compiler/kernels/cuda/TemplateText.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -35,44 +35,32 @@ std::string scaleRow(llvm::ArrayRef<int64_t> segments) {
   std::string text;
   int64_t begin = 0, row = 0;
   for (int64_t segment : segments.drop_back(segments.empty() ? 0 : 1)) {
-    text += "column < " + std::to_string(begin + segment) + " ? " + std::to_string(row) + " + (column - " + std::to_string(begin) +
-            ") / 128 : ";
+    text += "column < " + std::to_string(begin + segment) + " ? " + std::to_string(row) + " + (column - " +
+            std::to_string(begin) + ") / 128 : ";
     begin += segment;
     row += (segment + 127) / 128;
   }
   return text + std::to_string(row) + " + (column - " + std::to_string(begin) + ") / 128";
 }
 
-// Registers of a consumer's thread where all threads together would have too few: the helpers keep 40.
-int consumerRegisters(const SkinnyParameters &p, bool transforms) {
-  const int warpgroups = p.rowTiles * p.depthGroups, evenly = 65536 / p.residency / (128 * (warpgroups + 1)) / 8 * 8;
-  const bool needed = p.tokenTile == 128 && evenly < 160 && !transforms;
-  return needed ? std::min(232, (evenly * (warpgroups + 1) - 40) / warpgroups / 8 * 8) : 0;
+// Registers of a helper's thread where consumers get more than their share: 128 tokens' sums twice are 128. A
+// prologue needs them, too.
+int helperRegisters(const Splice &prologue) { return prologue.kind == SpliceClass::none ? 40 : 128; }
+
+// Registers of a consumer's thread then; 0 where all threads may have the same.
+int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
+  const int consumers = p.rowTiles * p.depthGroups,
+            helpers = prologue.kind == SpliceClass::none ? 1 : 2; // warpgroups
+  const int evenly = 65536 / p.residency / (128 * (consumers + helpers)) / 8 * 8;
+  const bool widens = problem.format == SkinnyFormat::e4m3xBf16 && prologue.kind != SpliceClass::none;
+  if (p.tokenTile < 128 || evenly >= (widens ? 176 : 160))
+    return 0;
+  return std::min(232,
+                  (evenly * (consumers + helpers) - helperRegisters(prologue) * helpers) / consumers / 8 * 8);
 }
 
-void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyParameters &p, bool transforms) {
-  os << "struct Shape {\n";
-  const std::pair<const char *, int64_t> constants[] = {
-      {"columns", problem.columns},       {"depth", problem.depth}, {"tokens", problem.tokens}, {"tokenTile", p.tokenTile},
-      {"rowTiles", p.rowTiles},           {"depthGroups", p.depthGroups}, {"split", p.split},
-      {"weightStages", p.weightStages}, {"tokenStages", p.tokenStages},
-      {"successors", p.successors}, {"consumerRegisters", consumerRegisters(p, transforms)}, {"accumulators", p.accumulators}};
-  for (auto [name, value] : constants)
-    os << "  static constexpr int " << name << " = " << value << ";\n";
-  os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";
-  os << "  using Token = " << (problem.format == SkinnyFormat::e4m3xE4m3 ? "E4m3" : "Bf16") << ";\n";
-  os << "  static __device__ int scaleRow(int column) { return " << scaleRow(problem.scaleSegments) << "; }\n};\n";
-}
-
-// The last word of "const Bf16 *residual".
-std::string argumentName(llvm::StringRef argument) { return argument.substr(argument.find_last_of(" *&") + 1).str(); }
-
-// "Epilogue{out, residual}".
-std::string construct(llvm::StringRef type, const Splice &splice) {
-  return (type + "{" + llvm::join(llvm::map_range(splice.arguments, [](const auto &a) { return argumentName(a); }), ", ") + "}").str();
-}
-
-std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue, const Splice &epilogue) {
+std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
+                                      const Splice &epilogue) {
   std::vector<std::string> arguments = {"const long long *dims", "const Shape::Weight *weight"};
   if (problem.format != SkinnyFormat::bf16xBf16)
     arguments.push_back("const float *weightScales");
@@ -88,26 +76,69 @@ std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice
 
 } // namespace
 
-std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const SkinnyParameters &parameters,
+void printParts(llvm::raw_ostream &os, llvm::ArrayRef<llvm::StringLiteral> parts) {
+  for (llvm::StringRef part : parts)
+    os << templateText(part) << "\n";
+}
+
+void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyConstants &constants) {
+  os << "// Written for this kernel.\nnamespace kimi {\n\nstruct Shape {\n";
+  for (auto [name, value] : constants)
+    os << "  static constexpr int " << name << " = " << value << ";\n";
+  os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";
+  os << "  using Token = " << (problem.format == SkinnyFormat::e4m3xE4m3 ? "E4m3" : "Bf16") << ";\n";
+  os << "  static __device__ int scaleRow(int column) { return " << scaleRow(problem.scaleSegments)
+     << "; }\n};\n";
+}
+
+void printKernelHead(llvm::raw_ostream &os, llvm::StringRef name, int threads, int residency,
+                     llvm::ArrayRef<std::string> arguments) {
+  os << "extern __shared__ __align__(1024) unsigned char sharedMemory[];\n\n";
+  os << "extern \"C\" __global__ void __launch_bounds__(" << threads << ", " << residency << ")\n"
+     << name << "(";
+  os << llvm::join(arguments, ",\n    ") << ") {\n";
+}
+
+std::string constructSplice(llvm::StringRef type, const Splice &splice) {
+  // The last word of "const Bf16 *residual".
+  const auto nameOf = [](llvm::StringRef argument) {
+    return argument.substr(argument.find_last_of(" *&") + 1).str();
+  };
+  return (type + "{" + llvm::join(llvm::map_range(splice.arguments, nameOf), ", ") + "}").str();
+}
+
+std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const SkinnyParameters &p,
                        const Splice &prologue, const Splice &epilogue) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  for (llvm::StringRef part : parts)
-    os << templateText(part) << "\n";
-  const SkinnyLaunch launch = skinnyLaunch(problem, parameters, prologue);
+  const SkinnyLaunch launch = skinnyLaunch(problem, p, prologue);
   const bool transforms = prologue.kind != SpliceClass::none;
-  os << "// Written for this kernel.\nnamespace kimi {\n\n";
-  printShape(os, problem, parameters, transforms);
-  os << "\n" << (transforms ? prologue.text : "using Prologue = NoPrologue;") << "\n\n" << epilogue.text << "\n\n";
+  printParts(os, parts);
+  printShape(os, problem,
+             {{"columns", problem.columns},
+              {"depth", problem.depth},
+              {"tokens", problem.tokens},
+              {"tokenTile", p.tokenTile},
+              {"rowTiles", p.rowTiles},
+              {"depthGroups", p.depthGroups},
+              {"split", p.split},
+              {"weightStages", p.weightStages},
+              {"tokenStages", p.tokenStages},
+              {"accumulators", p.accumulators},
+              {"successors", p.successors},
+              {"consumerRegisters", consumerRegisters(problem, p, prologue)},
+              {"helperRegisters", helperRegisters(prologue)}});
+  os << "\n"
+     << (transforms ? prologue.text : "using Prologue = NoPrologue;") << "\n\n"
+     << epilogue.text << "\n\n";
   os << "static_assert(Memory<Shape>::bytes == " << launch.sharedBytes << ");\n";
   os << "static_assert(skinnyThreads<Shape, Prologue>() == " << launch.threads << ");\n\n";
-  os << "extern __shared__ __align__(1024) unsigned char sharedMemory[];\n\n";
-  os << "extern \"C\" __global__ void __launch_bounds__(" << launch.threads << ", " << parameters.residency << ")\n" << name << "(";
-  os << llvm::join(argumentList(problem, prologue, epilogue), ",\n    ") << ") {\n";
-  os << "  skinnyGemm<Shape>(sharedMemory, dims, " << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales")
-     << ", activations, " << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")
-     << ", &weightMap, &tokenMap,\n                    " << construct("Prologue", prologue) << ", "
-     << construct("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
+  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue));
+  os << "  skinnyGemm<Shape>(sharedMemory, dims, "
+     << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales") << ", activations, "
+     << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")
+     << ", &weightMap, &tokenMap,\n                    " << constructSplice("Prologue", prologue) << ", "
+     << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
   return text;
 }
 

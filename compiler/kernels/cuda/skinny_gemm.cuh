@@ -1,15 +1,15 @@
-// Skinny GEMM: out[t, n] = sum over k of x[t, k] * w[n, k], for few tokens (sm_90a). Weights are read once, as fast as memory
-// gives them; all else hides behind that.
+// Skinny GEMM: out[t, n] = sum over k of x[t, k] * w[n, k], for few tokens (sm_90a). Weights are read once, as fast
+// as memory gives them; all else hides behind that.
 //
-//   warp               | does
-//   -------------------|----------------------------------------------------------------------------------------------
-//   4 per warpgroup    | consumers: weights times tokens on the tensor cores, promotion, reduction, epilogue
-//   consumers / 32     | loads weights, from the first moment: before the predecessors of the launch have finished
-//   + 1                | loads tokens, after they have (with an element prologue: four warps, + 4 .. + 7)
-//   + 2                | loads scales
+//   warp            | does
+//   ----------------|-----------------------------------------------------------------------------------------
+//   4 per warpgroup | consumers: weights times tokens on the tensor cores, promotion, reduction, epilogue
+//   consumers / 32  | loads weights, from the first moment: while predecessors of the launch still run
+//   + 1             | loads tokens, after them (with an element prologue four warps do: + 4 .. + 7)
+//   + 2             | loads scales
 //
-// Numerics: e4m3 x e4m3 (profile w8a8-1x128) and e4m3 x bf16 (w8a16) are summed over 128 of depth by the tensor cores and
-// from there on in f32, scaled; bf16 x bf16 in f32 throughout.
+// Numerics: e4m3 x e4m3 (profile w8a8-1x128) and e4m3 x bf16 (w8a16) are summed over 128 of depth by the tensor
+// cores and from there on in f32, scaled; bf16 x bf16 in f32 throughout.
 namespace kimi {
 
 template <class Shape, class Prologue> __device__ constexpr int skinnyThreads() {
@@ -39,10 +39,10 @@ template <class Shape, class Prologue> __device__ __forceinline__ void initSkinn
 }
 
 template <class Shape, class Prologue, class Epilogue>
-__device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScales,
-                                           const typename Shape::Token *activations, const float *tokenScales,
-                                           const TensorMap *weightMap, const TensorMap *tokenMap, const Prologue &prologue,
-                                           const Epilogue &epilogue) {
+__device__ __forceinline__ void
+skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScales,
+           const typename Shape::Token *activations, const float *tokenScales, const TensorMap *weightMap,
+           const TensorMap *tokenMap, const Prologue &prologue, const Epilogue &epilogue) {
   using M = Memory<Shape>;
   constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
@@ -68,7 +68,7 @@ __device__ __forceinline__ void skinnyGemm(unsigned char *shared, const long lon
     finish.run(totals, epilogue);
   } else {
     if constexpr (Shape::consumerRegisters > 0)
-      lowerRegisters<40>();
+      lowerRegisters<Shape::helperRegisters>();
     if (helper == 0 && first)
       loadWeights<Shape>(sharedAddress(shared), weightMap, place);
     __syncwarp();

@@ -1,27 +1,28 @@
 // Skinny GEMM, part 4: from the accumulators of all warpgroups and blocks to the epilogue.
 //
-//   accumulators ▶ shared memory [depth group][token][row] ▶ (split: token t to the block t % split of the cluster) ▶ epilogue
+//   accumulators ▶ shared memory [depth group][token][row] ▶ split: token t to block t % split ▶ epilogue
 namespace kimi {
 
-template <class Shape> struct Finish {
-  using M = Memory<Shape>;
+template <class Shape, class M = Memory<Shape>> struct Finish {
   static constexpr int values = Shape::tokenTile / 2;
-  static constexpr int unroll = Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
+  static constexpr int unroll =
+      Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
 
   unsigned char *shared;
   float *partial;
   const float *received;
-  const Place<Shape> &place;
+  const Place<Shape, M> &place;
   int tokens;
 
-  __device__ __forceinline__ Finish(unsigned char *shared, const Place<Shape> &place, int tokens)
+  __device__ __forceinline__ Finish(unsigned char *shared, const Place<Shape, M> &place, int tokens)
       : shared(shared), partial(reinterpret_cast<float *>(shared)),
         received(reinterpret_cast<const float *>(shared + M::received)), place(place), tokens(tokens) {}
 
   // Before the product: how many bytes the other blocks of the split will send.
   __device__ __forceinline__ void expect() const {
     if (Shape::split > 1 && threadIdx.x == 0)
-      arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(), own() * M::rows * 4 * (Shape::split - 1));
+      arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(),
+                      own() * M::rows * 4 * (Shape::split - 1));
   }
 
   template <class Epilogue>
@@ -47,11 +48,14 @@ template <class Shape> struct Finish {
 
 private:
   // Tokens that this block passes on: part, part + split, ... below `tokens`.
-  __device__ __forceinline__ int own() const { return (tokens - place.part + Shape::split - 1) / Shape::split; }
+  __device__ __forceinline__ int own() const {
+    return (tokens - place.part + Shape::split - 1) / Shape::split;
+  }
 
   __device__ __forceinline__ void store(const float (&totals)[values]) const {
     const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % Shape::rowTiles;
-    const int group = threadIdx.x / 128 / Shape::rowTiles, row = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
+    const int group = threadIdx.x / 128 / Shape::rowTiles,
+              row = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
     float *sums = partial + group * Shape::tokenTile * M::pitch + row;
 #pragma unroll
     for (int part = 0; part < values / 4; ++part)
@@ -64,7 +68,8 @@ private:
   }
 
   // `width` (1, 2 or 4) consecutive floats at a multiple of it.
-  template <int width> __device__ __forceinline__ static void read(float (&result)[width], const float *source) {
+  template <int width>
+  __device__ __forceinline__ static void read(float (&result)[width], const float *source) {
     if constexpr (width == 4) {
       const float4 four = *reinterpret_cast<const float4 *>(source);
       result[0] = four.x, result[1] = four.y, result[2] = four.z, result[3] = four.w;
@@ -79,7 +84,8 @@ private:
   }
 
   // This block's sums of `width` rows, over its depth groups in order.
-  template <int width> __device__ __forceinline__ void sumHere(float (&result)[width], int token, int row) const {
+  template <int width>
+  __device__ __forceinline__ void sumHere(float (&result)[width], int token, int row) const {
     read(result, partial + token * M::pitch + row);
 #pragma unroll
     for (int group = 1; group < Shape::depthGroups; ++group) {
@@ -92,7 +98,8 @@ private:
   }
 
   // The sums of the whole depth, over the blocks of the split in order.
-  template <int width> __device__ __forceinline__ void sumAll(float (&result)[width], int token, int row) const {
+  template <int width>
+  __device__ __forceinline__ void sumAll(float (&result)[width], int token, int row) const {
     if constexpr (Shape::split == 1)
       sumHere(result, token, row);
     else
@@ -120,7 +127,8 @@ private:
         continue;
       float sums[4];
       sumHere(sums, token, row);
-      const unsigned target = base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
+      const unsigned target =
+          base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
       sendRemote(mapToBlock(target, owner), make_float4(sums[0], sums[1], sums[2], sums[3]),
                  mapToBlock(Barriers<Shape>(base).received(), owner));
     }
@@ -142,7 +150,8 @@ private:
 
   template <class Epilogue> __device__ __forceinline__ void passBlocks(const Epilogue &epilogue) const {
     constexpr int width = Epilogue::span / 32, perToken = M::rows / Epilogue::span;
-    static_assert(M::rows % Epilogue::span == 0 && Shape::columns % Epilogue::span == 0, "a block has whole spans");
+    static_assert(M::rows % Epilogue::span == 0 && Shape::columns % Epilogue::span == 0,
+                  "a block has whole spans");
     for (int item = threadIdx.x / 32; item < own() * perToken; item += M::consumers / 32) {
       const int token = item / perToken * Shape::split + place.part;
       const int row = item % perToken * Epilogue::span + static_cast<int>(threadIdx.x % 32) * width;

@@ -1,10 +1,12 @@
-// Skinny GEMM, part 2: the warps that feed the rings. Each runs ahead of the consumers as far as its ring is long. The first
-// time round nothing has to be waited for: a barrier that is new passes for one whose odd phase is over.
+// Skinny GEMM, part 2: the warps that feed the rings. Each runs ahead of the consumers as far as its ring is
+// long. The first time round nothing has to be waited for: a barrier that is new passes for one whose odd
+// phase is over.
 namespace kimi {
 
 // One thread. Weights are constants: this starts while the kernel's predecessors still run.
 template <class Shape>
-__device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map, const Place<Shape> &place) {
+__device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map,
+                                            const Place<Shape> &place) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
   constexpr int width = 128 / sizeof(typename Shape::Weight); // elements in the 128 bytes of a swizzled row
@@ -42,20 +44,23 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
 
 // One warp, before the wait: scales of the weight's 128 x 128 blocks, [row tile][chunk].
 template <class Shape>
-__device__ __forceinline__ void loadWeightScales(unsigned char *shared, const float *scales, const Place<Shape> &place) {
+__device__ __forceinline__ void loadWeightScales(unsigned char *shared, const float *scales,
+                                                 const Place<Shape> &place) {
   using M = Memory<Shape>;
   float *destination = reinterpret_cast<float *>(shared + M::weightScales);
   for (int index = threadIdx.x % 32; index < Shape::rowTiles * place.count; index += 32) {
     const int tile = index / place.count, chunk = index % place.count, column = place.row + 64 * tile;
     if (column < Shape::columns)
-      destination[tile * M::mostChunks + chunk] = scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];
+      destination[tile * M::mostChunks + chunk] =
+          scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];
   }
 }
 
-// One warp, after the wait: scales of the activations, [token][chunk of the whole depth] in memory, [stage][token] in the ring.
-// Copies that nobody waits for, as far ahead as the tokens themselves.
+// One warp, after the wait: scales of the activations, [token][chunk of the whole depth] in memory,
+// [stage][token] in the ring. Copies that nobody waits for, as far ahead as the tokens themselves.
 template <class Shape>
-__device__ __forceinline__ void loadTokenScales(unsigned shared, const float *scales, const Place<Shape> &place) {
+__device__ __forceinline__ void loadTokenScales(unsigned shared, const float *scales,
+                                                const Place<Shape> &place) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
   for (int index = 0; index < place.count; ++index) {
@@ -64,13 +69,15 @@ __device__ __forceinline__ void loadTokenScales(unsigned shared, const float *sc
 #pragma unroll
     for (int first = 0; first < Shape::tokenTile; first += 32)
       if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && token < Shape::tokens)
-        copyAsync<4>(shared + M::tokenScales + (stage * Shape::tokenTile + token) * 4, // what is beyond dims[tokens] touches
-                     scales + token * M::chunks + place.firstChunk + index);           // columns that nobody stores
+        copyWord(shared + M::tokenScales +
+                     (stage * Shape::tokenTile + token) * 4, // what is beyond dims[tokens] touches
+                 scales + token * M::chunks + place.firstChunk + index); // columns that nobody stores
     arriveAfterCopies(barriers.fullTokens(stage));
   }
 }
 
-// Four warps, after the wait: activations through registers and the prologue, for bf16. Swizzled as the copy engine would.
+// Four warps, after the wait: activations through registers and the prologue, for bf16. Swizzled as the copy
+// engine would.
 template <class Shape, class Prologue>
 __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf16 *source, int tokens,
                                                 const Place<Shape> &place, const Prologue &prologue) {
@@ -84,9 +91,10 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
 #pragma unroll
     for (int part = 0; part < pieces; ++part) {
       const int token = thread / 16 + 8 * part;
-      raw[part] = token < tokens && k < Shape::depth
-                      ? *reinterpret_cast<const uint4 *>(source + static_cast<long long>(token) * Shape::depth + k)
-                      : uint4{0, 0, 0, 0};
+      raw[part] =
+          token < tokens && k < Shape::depth
+              ? *reinterpret_cast<const uint4 *>(source + static_cast<long long>(token) * Shape::depth + k)
+              : uint4{0, 0, 0, 0};
     }
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
 #pragma unroll
@@ -96,10 +104,12 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
       if (token < tokens && k < Shape::depth)
 #pragma unroll
         for (int word = 0; word < 4; ++word)
-          words[word] = toBf16Pair(prologue(token, k + 2 * word, __uint_as_float(words[word] << 16)),
-                                   prologue(token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
-      *reinterpret_cast<uint4 *>(shared + M::tokens + stage * M::tokenChunk + (piece / 8 * Shape::tokenTile + token) * 128 +
-                                 ((piece % 8 ^ token % 8) << 4)) = uint4{words[0], words[1], words[2], words[3]};
+          words[word] =
+              toBf16Pair(prologue(token, k + 2 * word, __uint_as_float(words[word] << 16)),
+                         prologue(token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
+      *reinterpret_cast<uint4 *>(
+          shared + M::tokens + stage * M::tokenChunk + (piece / 8 * Shape::tokenTile + token) * 128 +
+          ((piece % 8 ^ token % 8) << 4)) = uint4{words[0], words[1], words[2], words[3]};
     }
     fenceAsyncProxy();
     arrive(barriers.fullTokens(stage));

@@ -1,16 +1,18 @@
 // Skinny GEMM, part 1: what a block knows at compile time, and its shared memory.
 //
-// `Shape` is written by the compiler (SkinnyGemm.cpp):
+// `Shape` is written by the compiler (SkinnyGemmText.cpp):
 //   columns, depth       N and K of the weight w[n, k]
 //   tokens               the most that dims[tokens] may be: rows of the activations' buffer
 //   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; at least `tokens`
 //   rowTiles             64-row tiles of the weight per block, 1 .. 4
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
-//   weightStages, tokenStages   chunks of 128 of depth in flight; depthGroups divides both
-//   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights have been asked for
-//   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense
+//   weightStages         chunks of 128 of depth of the weight in flight; depthGroups divides it
+//   tokenStages          the same of the activations
 //   accumulators         2: the tensor cores have the next chunk while one is scaled; 1: registers are short
+//   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights
+//                        have been asked for
+//   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense, who keep helperRegisters
 //   Weight, Token        E4m3 or Bf16
 //   scaleRow(column)     row of the weight's scale grid (e4m3 only)
 namespace kimi {
@@ -28,17 +30,18 @@ template <class Shape> struct Memory {
 
   static constexpr int weightChunk = rows * chunkDepth * sizeof(typename Shape::Weight);
   static constexpr int tokenChunk = Shape::tokenTile * chunkDepth * sizeof(typename Shape::Token);
-  // The sums of this block, [depth group][token][row]: they take the rings' place when these are empty. The pitch keeps the
-  // accumulators' stores free of bank conflicts.
+  // The sums of this block, [depth group][token][row]: they take the rings' place when these are empty. The
+  // pitch keeps the accumulators' stores free of bank conflicts.
   static constexpr int pitch = rows + 4;
   static constexpr int partialBytes = Shape::depthGroups * Shape::tokenTile * pitch * 4;
-  // Sums of the other blocks of the split, [block][own token][row]. Where they are large they also take the rings' place: the
-  // blocks of the cluster then meet before they send.
+  // Sums of the other blocks of the split, [block][own token][row]. Where they are large they also take the
+  // rings' place: the blocks of the cluster then meet before they send.
   static constexpr int ownTokens = (Shape::tokenTile + Shape::split - 1) / Shape::split;
-  static constexpr int receivedBytes = Shape::split > 1 ? Shape::split * ownTokens * rows * 4 : 0;
+  static constexpr int receivedBytes = Shape::split > 1 ? Shape::split *ownTokens *rows * 4 : 0;
   static constexpr bool sendsLate = receivedBytes > 8192;
 
-  // Few tokens make chunks so short that addresses count: where all warpgroups have the same, few chunks, these are constants.
+  // Few tokens make chunks so short that addresses count: where all warpgroups have the same, few chunks,
+  // these are constants.
   static constexpr int evenChunks =
       chunks % (Shape::split * Shape::depthGroups) == 0 ? chunks / (Shape::split * Shape::depthGroups) : 0;
   static constexpr bool unrolls = Shape::tokenTile <= 16 && !widens && evenChunks > 0 && evenChunks <= 16;
@@ -49,8 +52,10 @@ template <class Shape> struct Memory {
   static constexpr int sums = partialBytes + (sendsLate ? receivedBytes : 0);
   static constexpr int received = sendsLate ? partialBytes : rings > sums ? rings : sums;
   static constexpr int tokenScales = (rings > sums ? rings : sums) + (sendsLate ? 0 : receivedBytes);
-  static constexpr int weightScales = tokenScales + (tokensScaled ? Shape::tokenStages * Shape::tokenTile * 4 : 0);
-  static constexpr int barriers = weightScales + (weightsScaled ? (Shape::rowTiles * mostChunks * 4 + 15) / 16 * 16 : 0);
+  static constexpr int weightScales =
+      tokenScales + (tokensScaled ? Shape::tokenStages * Shape::tokenTile * 4 : 0);
+  static constexpr int barriers =
+      weightScales + (weightsScaled ? (Shape::rowTiles * mostChunks * 4 + 15) / 16 * 16 : 0);
   static constexpr int barrierCount = 2 * Shape::weightStages + 2 * Shape::tokenStages + 2;
   static constexpr int bytes = barriers + 8 * barrierCount;
 };
@@ -70,7 +75,7 @@ template <class Shape> struct Barriers {
 };
 
 // Where this block is: its rows and its part of the depth. Blocks of one cluster have the same rows.
-template <class Shape> struct Place {
+template <class Shape, class M = Memory<Shape>> struct Place {
   int part;       // which part of the depth: the rank in the cluster
   int row;        // first weight row
   int firstChunk; // of this part
@@ -78,9 +83,9 @@ template <class Shape> struct Place {
 
   __device__ Place() {
     part = static_cast<int>(blockIdx.x) % Shape::split;
-    row = static_cast<int>(blockIdx.x) / Shape::split * Memory<Shape>::rows;
-    firstChunk = part * Memory<Shape>::chunks / Shape::split;
-    count = (part + 1) * Memory<Shape>::chunks / Shape::split - firstChunk;
+    row = static_cast<int>(blockIdx.x) / Shape::split * M::rows;
+    firstChunk = part * M::chunks / Shape::split;
+    count = (part + 1) * M::chunks / Shape::split - firstChunk;
   }
 };
 

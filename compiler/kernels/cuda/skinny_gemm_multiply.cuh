@@ -1,4 +1,5 @@
-// Skinny GEMM, part 3: the consumer warpgroups. Weights are the rows of the tensor cores' product, tokens its columns.
+// Skinny GEMM, part 3: the consumer warpgroups. Weights are the rows of the tensor cores' product, tokens its
+// columns.
 namespace kimi {
 
 template <class Shape> struct Consumer {
@@ -20,7 +21,8 @@ template <class Shape> struct Consumer {
 
   __device__ __forceinline__ Consumer(unsigned char *shared, const Place<Shape> &place)
       : shared(shared), base(sharedAddress(shared)), barriers(base), lane(threadIdx.x % 32) {
-    // From lane 0, so that the compiler knows them to be the same for the warp: addresses then cost next to nothing.
+    // From lane 0, so that the compiler knows them to be the same for the warp: addresses then cost next to
+    // nothing.
     const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
     tile = Shape::rowTiles == 1 ? 0 : warpgroup % Shape::rowTiles;
     group = Shape::depthGroups == 1 ? 0 : warpgroup / Shape::rowTiles;
@@ -35,7 +37,8 @@ template <class Shape> struct Consumer {
     }
   }
 
-  // The chunks of this warpgroup: group, group + depthGroups, ... Below, `turn` counts them: 0, 1, ... `count` - 1.
+  // The chunks of this warpgroup: group, group + depthGroups, ... Below, `turn` counts them: 0, 1, ...
+  // `count` - 1.
   __device__ __forceinline__ void run(float (&totals)[values]) const {
 #pragma unroll
     for (int value = 0; value < values; ++value)
@@ -54,7 +57,8 @@ template <class Shape> struct Consumer {
   }
 
 private:
-  // depthGroups divides the stages, so that each stage always is the same group's and parities cannot be mistaken.
+  // depthGroups divides the stages, so that each stage always is the same group's and parities cannot be
+  // mistaken.
   template <int stages> __device__ __forceinline__ int stageOf(int turn) const {
     return group + turn * Shape::depthGroups % stages;
   }
@@ -62,7 +66,8 @@ private:
     return turn * Shape::depthGroups / stages & 1;
   }
 
-  // The rows of this thread in the 64-row tile of a chunk, as wgmma wants its left operand: two bf16 from two codes.
+  // The rows of this thread in the 64-row tile of a chunk, as wgmma wants its left operand: two bf16 from two
+  // codes.
   __device__ __forceinline__ void widen(unsigned (&fragment)[fragments][4], unsigned left) const {
     const unsigned row = 16 * (threadIdx.x / 32 % 4) + lane / 4, line = left + row * 128 + 2 * (lane % 4);
 #pragma unroll
@@ -80,7 +85,8 @@ private:
   // Waits for a chunk and gives it to the tensor cores; with `accumulate`, on top of what is in `sums`.
   __device__ __forceinline__ void start(float (&sums)[values], unsigned (&fragment)[fragments][4], int turn,
                                         bool accumulate) const {
-    const int weightStage = stageOf<Shape::weightStages>(turn), tokenStage = stageOf<Shape::tokenStages>(turn);
+    const int weightStage = stageOf<Shape::weightStages>(turn),
+              tokenStage = stageOf<Shape::tokenStages>(turn);
     const unsigned left = base + M::weights + weightStage * M::weightChunk + tile * 64 * 128;
     const unsigned right = base + M::tokens + tokenStage * M::tokenChunk;
     waitBarrier(barriers.fullWeights(weightStage), phaseOf<Shape::weightStages>(turn));
@@ -91,20 +97,25 @@ private:
     fenceWgmma();
 #pragma unroll
     for (int part = 0; part < static_cast<int>(4 * sizeof(typename Shape::Token)); ++part) {
-      const unsigned long long tokens = operandDescriptor(right, part / 4 * Shape::tokenTile * 128 + part % 4 * 32);
+      const unsigned long long tokens =
+          operandDescriptor(right, part / 4 * Shape::tokenTile * 128 + part % 4 * 32);
       if constexpr (M::tokensScaled)
         wgmmaE4m3(sums, operandDescriptor(left, part * 32), tokens, accumulate || part > 0);
       else if constexpr (M::widens)
         wgmmaBf16(sums, fragment[part], tokens, accumulate || part > 0);
       else
-        wgmmaBf16(sums, operandDescriptor(left, part / 4 * M::rows * 128 + part % 4 * 32), tokens, accumulate || part > 0);
+        wgmmaBf16(sums, operandDescriptor(left, part / 4 * M::rows * 128 + part % 4 * 32), tokens,
+                  accumulate || part > 0);
     }
     commitWgmma();
   }
 
-  __device__ __forceinline__ void start(Chunk &chunk, int turn) const { start(chunk.sums, chunk.fragment, turn, false); }
+  __device__ __forceinline__ void start(Chunk &chunk, int turn) const {
+    start(chunk.sums, chunk.fragment, turn, false);
+  }
 
-  // Adds a finished chunk, scaled. The tensor cores' own sums of e4m3 products keep about 14 bits: they end with the chunk.
+  // Adds a finished chunk, scaled. The tensor cores' own sums of e4m3 products keep about 14 bits: they end
+  // with the chunk.
   __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, int turn) const {
     holdRegisters(chunk.sums);
     const float weightScale = reinterpret_cast<const float *>(

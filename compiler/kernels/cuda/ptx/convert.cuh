@@ -1,7 +1,9 @@
 // Between storage types and f32. Rounding is to nearest, ties to even; e4m3 saturates to 448.
 namespace kimi {
 
-__device__ __forceinline__ float toFloat(Bf16 value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
+__device__ __forceinline__ float toFloat(Bf16 value) {
+  return __uint_as_float(static_cast<unsigned>(value.bits) << 16);
+}
 
 __device__ __forceinline__ Bf16 toBf16(float value) {
   unsigned short bits;
@@ -24,8 +26,9 @@ __device__ __forceinline__ unsigned short toE4m3Pair(float first, float second) 
 }
 #endif
 
-// Two e4m3 codes (bits 0..15) → two bf16, exactly. The exponent's bias differs by 120, so the codes' bits, moved, are the
-// values times 2^-120, subnormal ones too; one multiplication puts that right. NaN codes become 480: the packer refuses them.
+// Two e4m3 codes (bits 0..15) → two bf16, exactly. The exponent's bias differs by 120, so the codes' bits,
+// moved, are the values times 2^-120, subnormal ones too; one multiplication puts that right. NaN codes
+// become 480: the packer refuses them.
 __device__ __forceinline__ unsigned widenE4m3Pair(unsigned codes) {
   const unsigned apart = __byte_perm(codes, 0, 0x1404); // each code in the high byte of its half
   const unsigned moved = (apart & 0x80008000u) | ((apart >> 4) & 0x07f007f0u);

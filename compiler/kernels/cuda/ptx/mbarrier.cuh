@@ -1,5 +1,5 @@
-// Barriers in shared memory that count arrivals and, for asynchronous copies, bytes. A wait names the parity of the phase
-// it waits for: 0 for the first, 1 for the second, 0 for the third ...
+// Barriers in shared memory that count arrivals and, for asynchronous copies, bytes. A wait names the parity
+// of the phase it waits for: 0 for the first, 1 for the second, 0 for the third ...
 namespace kimi {
 
 __device__ __forceinline__ void initBarrier(unsigned barrier, unsigned arrivals) {
@@ -7,7 +7,9 @@ __device__ __forceinline__ void initBarrier(unsigned barrier, unsigned arrivals)
 }
 
 // Makes initialised barriers visible to the copy engine and to the other blocks of the cluster.
-__device__ __forceinline__ void fenceBarrierInit() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+__device__ __forceinline__ void fenceBarrierInit() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
 
 __device__ __forceinline__ void arrive(unsigned barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
@@ -15,7 +17,8 @@ __device__ __forceinline__ void arrive(unsigned barrier) {
 
 // Arrives, and lets the phase end only when `bytes` more have been copied.
 __device__ __forceinline__ void arriveExpecting(unsigned barrier, unsigned bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+               : "memory");
 }
 
 __device__ __forceinline__ void waitBarrier(unsigned barrier, unsigned parity) {

@@ -1,4 +1,5 @@
-// Storage types and shared-memory addresses. No include, so that NVRTC needs no header and compiles in milliseconds.
+// Storage types and shared-memory addresses. No include, so that NVRTC needs no header and compiles in
+// milliseconds.
 namespace kimi {
 
 struct Bf16 {
@@ -18,11 +19,7 @@ __device__ __forceinline__ unsigned sharedAddress(const void *pointer) {
   return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
 }
 
-template <class First, class Second> struct Same {
-  static constexpr bool value = false;
-};
-template <class Only> struct Same<Only, Only> {
-  static constexpr bool value = true;
-};
+template <class First, class Second> struct Same { static constexpr bool value = false; };
+template <class Only> struct Same<Only, Only> { static constexpr bool value = true; };
 
 } // namespace kimi

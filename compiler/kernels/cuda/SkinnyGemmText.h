@@ -1,0 +1,29 @@
+// Pieces of source text that the variants of skinny_gemm share. Thread rule: plain functions.
+#pragma once
+
+#include "compiler/kernels/cuda/SkinnyGemm.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <utility>
+
+namespace kimi::cuda {
+
+using SkinnyConstants = std::vector<std::pair<const char *, int64_t>>;
+
+/// The texts of the templates' parts, in this order.
+void printParts(llvm::raw_ostream &os, llvm::ArrayRef<llvm::StringLiteral> parts);
+
+/// Opens namespace kimi; `struct Shape` with these constants, the types of the problem's format and its scale
+/// rows.
+void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyConstants &constants);
+
+/// The shared memory and the kernel's head, up to its opening brace.
+void printKernelHead(llvm::raw_ostream &os, llvm::StringRef name, int threads, int residency,
+                     llvm::ArrayRef<std::string> arguments);
+
+/// `Epilogue{out, residual}`: a functor built from its arguments.
+std::string constructSplice(llvm::StringRef type, const Splice &splice);
+
+} // namespace kimi::cuda
