@@ -59,8 +59,8 @@ Compiled compileText(const std::string &text, const std::string &architecture) {
   if (nvrtc.create(&program, text.c_str(), "kernel.cu", 0, nullptr, nullptr) != 0)
     return result;
   const std::string target = "--gpu-architecture=" + architecture;
-  const char *options[] = {target.c_str(), "--std=c++17", "--ptxas-options=-v"};
-  result.ok = nvrtc.compile(program, 3, options) == 0;
+  const char *options[] = {target.c_str(), "--std=c++17", "--fmad=false", "--ptxas-options=-v"};
+  result.ok = nvrtc.compile(program, 4, options) == 0;
   size_t size = 0;
   if (nvrtc.logSize(program, &size) == 0 && size > 1) {
     result.log.resize(size);

@@ -1,4 +1,5 @@
-// NVRTC by dlopen, for tests: text in, cubin and log out.
+// NVRTC by dlopen, for tests: text in, cubin and the whole log out (passes/codegen/Nvrtc keeps the log to itself, and
+// links MLIR).
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@ struct Compiled {
 /// False where no libnvrtc can be loaded.
 bool haveNvrtc();
 
-/// Compiles `text` for "sm_90a" or "sm_80" with ptxas -v.
+/// Compiles `text` for "sm_90a" or "sm_80" with ptxas -v, as kimic does: --fmad=false.
 Compiled compileText(const std::string &text, const std::string &architecture);
 
 } // namespace kimi::gpu

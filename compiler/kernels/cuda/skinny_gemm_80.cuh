@@ -132,7 +132,7 @@ __device__ __forceinline__ void skinnyGemm80(unsigned char *shared, const long l
       warp.multiply(sums, chunk);
 #pragma unroll
       for (int value = 0; value < Shape::tokenTile / 2; ++value)
-        totals[value] += sums[value] * scale;
+        totals[value] = __fmaf_rn(sums[value], scale, totals[value]); // fused, whatever --fmad says
     } else {
       warp.multiply(totals, chunk);
     }

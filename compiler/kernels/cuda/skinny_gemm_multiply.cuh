@@ -132,7 +132,8 @@ private:
       }
 #pragma unroll
       for (int value = 0; value < 4; ++value)
-        totals[4 * part + value] += chunk.sums[4 * part + value] * (value % 2 ? scale.y : scale.x);
+        totals[4 * part + value] =
+            __fmaf_rn(chunk.sums[4 * part + value], value % 2 ? scale.y : scale.x, totals[4 * part + value]);
     }
     release(turn);
   }
