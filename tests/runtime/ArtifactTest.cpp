@@ -249,6 +249,21 @@ TEST_F(ArtifactTest, ReportsProgress) {
   EXPECT_GT(lastTotal, 3000u);
 }
 
+TEST_F(ArtifactTest, MisalignedPlansAreRefused) {
+  const std::string plan = readFile(directory / "plan.fb");
+  std::vector<uint64_t> words(plan.size() / 8 + 2);
+  for (size_t shift : {0, 4}) {
+    std::byte *const bytes = reinterpret_cast<std::byte *>(words.data()) + shift;
+    std::memcpy(bytes, plan.data(), plan.size());
+    const auto parsed = parsePlan({bytes, plan.size()});
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    const Status status = checkPlan(**parsed);
+    EXPECT_EQ(status.has_value(), shift == 0);
+    if (!status)
+      EXPECT_EQ(status.error().message, "kernel toy_embedding: costs do not lie at a multiple of 8 bytes");
+  }
+}
+
 // Damage that the hashes do not show: every mutated plan is either refused or loads; nothing crashes.
 TEST_F(ArtifactTest, MutatedPlansNeverCrash) {
   const std::string plan = readFile(directory / "plan.fb");
