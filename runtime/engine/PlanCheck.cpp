@@ -45,6 +45,13 @@ namespace {
 /// For a message: a damaged plan may hold kilobytes where a name should be.
 std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
 
+/// FlatBuffers' own verifier lets structs of eight bytes lie at any multiple of four.
+template <typename T> Status checkAligned(std::string_view what, const flatbuffers::Vector<const T *> *structs) {
+  if (!structs || reinterpret_cast<uintptr_t>(structs->Data()) % alignof(T) == 0)
+    return {};
+  return failure(fmt::format("{} do not lie at a multiple of {} bytes", what, alignof(T)));
+}
+
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
@@ -79,6 +86,7 @@ private:
   uint64_t numLaunches = 0;     // of it, with blocks expanded
 
   Status checkCosts(const Kernel &kernel, const CostTerms *terms) {
+    TRY(checkAligned(fmt::format("kernel {}: costs", nameOf(kernel.name())), terms));
     if (terms)
       for (const CostTerm *term : *terms)
         TRY(checkSymbol(fmt::format("kernel {}: a cost", nameOf(kernel.name())), term->symbol()));
@@ -104,6 +112,7 @@ private:
       TRY(checkRange(name + "'s size", int64_t(std::min<__int128>(shapeBytes, INT64_MAX)), 0,
                      int64_t(1) << 50));
     }
+    TRY(checkAligned(name + "'s slices", weight.slices()));
     for (uint32_t i = 0; i < sizeOf(weight.slices()); ++i) {
       const WeightSlice &slice = *weight.slices()->Get(i);
       TRY(checkIndex(name + "'s file", slice.file(), sizeOf(plan.files())));
@@ -185,7 +194,9 @@ private:
     TRY(checkRange("the number of launches", int64_t(++numLaunches), 0, 1 << 22));
     TRY(checkIndex("a launch's kernel", launch.kernel(), sizeOf(rank.kernels())));
     auto name = fmt::format("launch of {}", nameOf(rank.kernels()->Get(launch.kernel())->name()));
+    TRY(checkAligned(name + "'s extents", launch.grid()));
     TRY(checkGrid(name, launch));
+    TRY(checkAligned(name + "'s arguments", launch.arguments()));
     for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
       if (auto status = checkArgument(*launch.arguments()->Get(i), layer); !status)
         return failure(fmt::format("{}: argument {}", name, i), status.error());

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (const runtime::Manifest::File &file : manifest->files) {
     // Said in other words than checkRelativePath says it.
     const std::string inside = (folder.path() / file.path).lexically_normal().string();
-    fuzz::require(inside.starts_with(folder.path().string() + "/"), "every path stays inside the artifact");
+    fuzz::require(inside.starts_with(folder.path().lexically_normal().string() + "/"), "every path stays inside the artifact");
     fuzz::require(file.hash.size() == 32, "every hash has 32 digits");
   }
   return 0;

@@ -4,6 +4,7 @@
 #include "tests/runtime/ToyArtifact.h"
 
 #include <cstdio>
+#include <cstring>
 
 using namespace kimi;
 using namespace kimi::artifact;
@@ -45,19 +46,36 @@ static void addWhatTheToyLeavesOut(PlanT &plan) {
 
 /// Found by fuzzing: the name went into the message as it was.
 static void addLongName(PlanT &plan) {
-  plan.ranks[0]->weights[0]->name = std::string(3000, '\n');
+  plan.ranks[0]->weights[0]->name = std::string(600, '\n');
   plan.ranks[0]->weights[0]->shape = {-1};
+}
+
+/// Found by fuzzing: the arguments of the first launch, read four bytes too late, lie at no multiple of eight.
+static void misalignArguments(std::string &bytes) {
+  const Plan &plan = *GetPlan(bytes.data());
+  const Launch &launch = *plan.ranks()->Get(0)->entries()->Get(0)->steps()->Get(0)->kind_as_Launch();
+  const auto *field = reinterpret_cast<const flatbuffers::Table &>(launch).GetAddressOf(Launch::VT_ARGUMENTS);
+  const size_t at = reinterpret_cast<const char *>(field) - bytes.data();
+  flatbuffers::uoffset_t offset = 0;
+  std::memcpy(&offset, bytes.data() + at, sizeof offset);
+  offset += 4;
+  std::memcpy(bytes.data() + at, &offset, sizeof offset);
 }
 
 int main(int argc, char **argv) {
   if (argc != 2)
     return std::fprintf(stderr, "usage: write_plan_seeds FOLDER\n"), 1;
-  const auto write = [&](const char *name, const std::function<void(PlanT &)> &edit) {
+  constexpr std::string_view kMisaligned = "misaligned.fb";
+  const auto write = [&](std::string_view name, const std::function<void(PlanT &)> &edit) {
     const test::ScratchDirectory scratch;
     const auto artifact = test::writeToyArtifact(scratch.path(), edit);
-    test::writeFile(std::filesystem::path(argv[1]) / name, test::readFile(artifact / "plan.fb"));
+    std::string bytes = test::readFile(artifact / "plan.fb");
+    if (name == kMisaligned)
+      misalignArguments(bytes);
+    test::writeFile(std::filesystem::path(argv[1]) / name, bytes);
   };
   write("toy.fb", {});
   write("full.fb", addWhatTheToyLeavesOut);
   write("long-name.fb", addLongName);
+  write(kMisaligned, {});
 }

@@ -17,7 +17,8 @@ mkdir "$scratch/new"
 seeds=$(find $(realpath "${corpora[@]}") -type f | LC_ALL=C sort | paste -sd,)
 [ -n "$seeds" ] || { echo "no seeds in ${corpora[*]}"; exit 1; }
 cd "$scratch" # so that no path depends on chance
-TMPDIR=. "$program" -runs="$runs" -seed=1 -use_cmp=0 -reload=0 -timeout=20 -rss_limit_mb=2048 \
+# A finding exits with 1: libFuzzer's own 77 would read as a test that was skipped.
+TMPDIR=. "$program" -runs="$runs" -seed=1 -use_cmp=0 -reload=0 -error_exitcode=1 -timeout=100 -rss_limit_mb=2048 \
   -artifact_prefix="$program-" -dict="$dictionary" -seed_inputs="$seeds" -print_final_stats=1 \
   "$@" new >log 2>&1
 code=$?

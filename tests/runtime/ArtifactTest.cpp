@@ -1,4 +1,5 @@
 // What must be refused, and how: in one line that says what does not match, without a crash.
+#include "runtime/engine/PlanCheck.h"
 #include "tests/runtime/ToyStep.h"
 
 #include <gtest/gtest.h>
@@ -249,6 +250,20 @@ TEST_F(ArtifactTest, ReportsProgress) {
   ASSERT_TRUE(Engine::load(directory, {.numThreads = 2, .progress = progress}).has_value());
   EXPECT_EQ(lastDone, lastTotal);
   EXPECT_GT(lastTotal, 3000u);
+}
+
+TEST_F(ArtifactTest, MisalignedPlansAreRefused) {
+  const std::string plan = readFile(directory / "plan.fb");
+  std::vector<uint64_t> words(plan.size() / 8 + 2);
+  for (size_t shift : {0, 4}) {
+    std::byte *const bytes = reinterpret_cast<std::byte *>(words.data()) + shift;
+    std::memcpy(bytes, plan.data(), plan.size());
+    const auto parsed = runtime::parsePlan({bytes, plan.size()});
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    const Status status = runtime::checkPlan(**parsed);
+    EXPECT_EQ(status ? "" : status.error().message,
+              shift == 0 ? "" : "kernel toy_embedding: costs do not lie at a multiple of 8 bytes");
+  }
 }
 
 // Damage that the hashes do not show: every mutated plan is either refused or loads; nothing crashes.
