@@ -31,6 +31,8 @@ static Status checkMap(const std::string &name, const TensorMap &map) {
   TRY(checkRange(name + "'s rank", rank, 1, kMaxMapRank));
   TRY(checkRange(name + "'s number of strides", sizeOf(map.strides()), rank - 1, rank - 1));
   TRY(checkRange(name + "'s rank of the box", sizeOf(map.box()), rank, rank));
+  TRY(checkAligned(name + "'s extents", map.shape()));
+  TRY(checkAligned(name + "'s strides", map.strides()));
   for (const Extent *extent : *map.shape())
     TRY(checkExtent(name + "'s", *extent));
   for (uint32_t i = 0; i < sizeOf(map.strides()); ++i) {
@@ -54,7 +56,7 @@ static Status checkMap(const std::string &name, const TensorMap &map) {
 }
 
 Status checkCudaKernel(const Kernel &kernel) {
-  auto name = fmt::format("kernel {}", kernel.name()->string_view());
+  auto name = fmt::format("kernel {}", shortened(kernel.name()->str(), 200));
   TRY(checkRange(name + "'s threads", kernel.threads(), 1, kMaxThreads));
   TRY(checkRange(name + "'s shared bytes", kernel.shared_bytes(), 0, kMaxSharedBytes));
   TRY(checkRange(name + "'s cluster", kernel.cluster(), 1, kMaxCluster));

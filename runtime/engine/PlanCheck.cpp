@@ -45,13 +45,6 @@ namespace {
 /// For a message: a damaged plan may hold kilobytes where a name should be.
 std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
 
-/// FlatBuffers' own verifier lets structs of eight bytes lie at any multiple of four.
-template <typename T> Status checkAligned(std::string_view what, const flatbuffers::Vector<const T *> *structs) {
-  if (!structs || reinterpret_cast<uintptr_t>(structs->Data()) % alignof(T) == 0)
-    return {};
-  return failure(fmt::format("{} do not lie at a multiple of {} bytes", what, alignof(T)));
-}
-
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
@@ -105,6 +98,7 @@ private:
     auto name = fmt::format("weight {}", nameOf(weight.name()));
     TRY(checkIndex(name + "'s data type", uint64_t(weight.type()), uint64_t(DataType::MAX) + 1));
     TRY(checkRange(name + "'s first layer", weight.first_layer(), 0, plan.model()->layers()));
+    TRY(checkAligned(name + "'s extents", weight.shape()));
     __int128 shapeBytes = elementBytes(weight.type());
     for (uint32_t i = 0; i < sizeOf(weight.shape()); ++i) {
       TRY(checkRange(name + "'s extent", weight.shape()->Get(i), 0, int64_t(1) << 40));

@@ -4,7 +4,9 @@
 #include "runtime/base/Status.h"
 #include "runtime/engine/Dims.h"
 
+#include <fmt/format.h>
 #include <string_view>
+#include <type_traits>
 
 namespace kimi::runtime {
 
@@ -19,5 +21,14 @@ Status checkSymbol(std::string_view what, artifact::DimSymbol symbol);
 
 /// Error unless its size can be computed when a step runs.
 Status checkExtent(const std::string &what, const artifact::Extent &extent);
+
+/// Error unless the elements lie as the processor reads them: FlatBuffers' own verifier lets those of eight bytes lie at
+/// any multiple of four. A vector that is not there is fine.
+template <typename T> Status checkAligned(std::string_view what, const flatbuffers::Vector<T> *vector) {
+  constexpr size_t kBytes = alignof(std::remove_pointer_t<T>);
+  if (!vector || reinterpret_cast<uintptr_t>(vector->Data()) % kBytes == 0)
+    return {};
+  return failure(fmt::format("{} do not lie at a multiple of {} bytes", what, kBytes));
+}
 
 } // namespace kimi::runtime

@@ -1,5 +1,5 @@
-// Writes the plans that the target Plan begins from: the toy artifact's, one that says what the toy leaves out, and
-// findings.
+// Writes the plans that the target Plan begins from: the toy artifact's, for a CPU and for a GPU, one that says
+// what the toy leaves out, and findings.
 // Usage: write_plan_seeds FOLDER
 #include "tests/runtime/ToyArtifact.h"
 
@@ -9,27 +9,24 @@
 using namespace kimi;
 using namespace kimi::artifact;
 
-/// A kernel of a GPU: threads, shared memory, a cluster, a tensor map.
-static void addGpuLaunch(KernelT &kernel) {
+/// A GPU reads the embedding's table by tensor map.
+static void addTensorMap(PlanT &plan) {
+  KernelT &kernel = *plan.ranks[0]->kernels[0];
   kernel.parameters = "token_tile = 16";
-  kernel.threads = 128;
   kernel.shared_bytes = 49152;
-  kernel.cluster = 2;
   kernel.programmatic = true;
   auto map = std::make_unique<TensorMapT>();
-  map->argument = 1;
-  map->type = DataType::bf16;
-  map->shape = {{DimSymbol::one, 64, 1}, {DimSymbol::tokens, 1, 1}};
-  map->strides = {128};
-  map->box = {64, 16};
-  map->swizzle = Swizzle::bytes_128;
+  map->type = DataType::f32;
+  map->shape = {{DimSymbol::one, test::kToyHidden, 1}, {DimSymbol::one, test::kToyVocabulary, 1}};
+  map->strides = {test::kToyHidden * 4};
+  map->box = {test::kToyHidden, 16};
+  map->swizzle = Swizzle::bytes_32;
   kernel.tensor_maps.push_back(std::move(map));
 }
 
 /// A weight in a checkpoint's own file, for the second layer only; a cost with a cap.
 static void addWhatTheToyLeavesOut(PlanT &plan) {
   RankT &rank = *plan.ranks[0];
-  addGpuLaunch(*rank.kernels[0]);
   rank.kernels[1]->bytes.emplace_back(DimSymbol::tokens, 8, 384, 256);
   const auto fileIndex = uint32_t(plan.files.size());
   plan.files.push_back(std::make_unique<FileT>(*plan.files[1]));
@@ -66,9 +63,10 @@ int main(int argc, char **argv) {
   if (argc != 2)
     return std::fprintf(stderr, "usage: write_plan_seeds FOLDER\n"), 1;
   constexpr std::string_view kMisaligned = "misaligned.fb";
-  const auto write = [&](std::string_view name, const std::function<void(PlanT &)> &edit) {
+  const auto write = [&](std::string_view name, const std::function<void(PlanT &)> &edit,
+                         decltype(test::writeToyArtifact) &writeToy = test::writeToyArtifact) {
     const test::ScratchDirectory scratch;
-    const auto artifact = test::writeToyArtifact(scratch.path(), edit);
+    const auto artifact = writeToy(scratch.path(), edit);
     std::string bytes = test::readFile(artifact / "plan.fb");
     if (name == kMisaligned)
       misalignArguments(bytes);
@@ -76,6 +74,7 @@ int main(int argc, char **argv) {
   };
   write("toy.fb", {});
   write("full.fb", addWhatTheToyLeavesOut);
+  write("gpu.fb", addTensorMap, test::writeToyCudaArtifact);
   write("long-name.fb", addLongName);
   write(kMisaligned, {});
 }
