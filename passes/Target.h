@@ -51,8 +51,6 @@ public:
   llvm::StringRef architecture() const { return arch; }
   /// The most that one block may have.
   int64_t sharedBytes() const { return shared; }
-  /// Conversions of f8E4M3FN are instructions.
-  bool hasFloat8() const { return arch != "sm_80"; }
 
 private:
   std::string arch;

@@ -102,7 +102,7 @@ void printHeader(const Report &report, const Options &options) {
                                          : "not on this machine: " + report.targetStatus);
   if (!manifest.weights.empty() && manifest.weights != "packed")
     fmt::print("  weights   {}: {}\n", manifest.weights,
-               manifest.weights.starts_with("random") ? "for benchmarks, not a model" : "of the checkpoint");
+               manifest.weights.starts_with("random") || manifest.weights == "shapes" ? "for benchmarks, not a model" : "of the checkpoint");
   if (!manifest.layers.empty())
     fmt::print("  layers    {}: part of a model, for benchmarks\n", manifest.layers);
   fmt::print("  compiler  {}, artifact format {}\n", manifest.compilerVersion, manifest.formatVersion);

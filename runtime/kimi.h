@@ -41,6 +41,8 @@ struct EngineOptions {
 
 struct ModelInfo {
   std::string name;
+  std::string weights;           // "packed", "reference", "random, seed 1", "shapes"; "" where not recorded
+  std::string layersKept;        // "2 of 61"; "" = all
   std::string numerics;
   std::string target;
   std::string device;            // "NVIDIA H200, 132 processors, 139 GiB"; empty on the CPU

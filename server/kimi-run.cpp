@@ -323,8 +323,7 @@ Status runProgram(const Options &options) {
   engineOptions.useGraphs = !options.noGraph;
   engineOptions.readLogits = !options.logitsFile.empty();
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, engineOptions));
-  TRY_ASSIGN(std::string warning, warnOfRandomWeights(options.artifact));
-  if (!warning.empty())
+  if (std::string warning = warnOfRandomWeights(options.artifact.string(), engine->model()); !warning.empty())
     fmt::print(stderr, "kimi-run: warning: {}\n", warning);
   return options.idsFile.empty() ? runText(*engine, options) : runIds(*engine, options);
 }

@@ -92,8 +92,7 @@ Status serve(Options &options) {
   options.engine.verifyWeights = !options.skipVerification;
   options.engine.useGraphs = !options.noGraph;
   TRY_ASSIGN(std::unique_ptr<Engine> engine, Engine::load(options.artifact, options.engine));
-  TRY_ASSIGN(std::string warning, warnOfRandomWeights(options.artifact));
-  if (!warning.empty())
+  if (std::string warning = warnOfRandomWeights(options.artifact.string(), engine->model()); !warning.empty())
     spdlog::warn("{}", warning);
   TRY_ASSIGN(text::ModelText text, loadingText.get());
   if (text.tokenizer.vocabSize() > static_cast<int32_t>(engine->model().vocabulary))

@@ -25,12 +25,7 @@ inline constexpr llvm::StringLiteral kArgumentBufferAttr = "plan.argument";
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "plan.arena_bytes";
 inline constexpr llvm::StringLiteral kCapacityAttr = "plan.capacity";
 
-/// What `codegen` leaves on the module and on every kernel.func.
-inline constexpr llvm::StringLiteral kCodeAttr = "kimi.code";       // CPU: file name of the shared object
-inline constexpr llvm::StringLiteral kKernelCodeAttr = "kernel.code"; // GPU: file name of the cubin
-inline constexpr llvm::StringLiteral kLaunchAttr = "kernel.launch";   // GPU: {threads, shared_bytes} of a block
-inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";     // array of #kernel.extent
-inline constexpr llvm::StringLiteral kSymbolAttr = "kernel.symbol"; // in the shared object
+using kernel::kCodeAttr, kernel::kGridAttr, kernel::kKernelCodeAttr, kernel::kLaunchAttr, kernel::kSymbolAttr;
 
 /// The files of machine code that `module` names, each once: after codegen or plan.
 llvm::SmallVector<std::string> codeFiles(mlir::ModuleOp module);

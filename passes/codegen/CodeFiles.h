@@ -26,7 +26,8 @@ private:
 
 /// Both take `kernels`, tiled copies of the kernels of `module`, apart; they leave on `module` what `plan` needs.
 /// CPU: one shared object for all, `kimi.code` on the module.
-mlir::LogicalResult generateCpuCode(mlir::ModuleOp module, mlir::ModuleOp kernels, const CodeFiles &files);
+mlir::LogicalResult generateCpuCode(mlir::ModuleOp module, mlir::ModuleOp kernels, const Target &target,
+                                    const CodeFiles &files);
 /// CUDA: a cubin for each kernel; `kernel.code` and `kernel.launch` on it. A workspace becomes one more result.
 mlir::LogicalResult generateCudaCode(mlir::ModuleOp module, mlir::ModuleOp kernels, const CudaTarget &target,
                                      const CodeFiles &files);

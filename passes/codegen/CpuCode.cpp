@@ -76,9 +76,8 @@ static LogicalResult dumpCode(llvm::Module &module, const CpuTarget &target, con
   return success(succeeded(files.dump("kernels.ll", text)) && succeeded(files.dump("kernels.s", *assembly)));
 }
 
-LogicalResult generateCpuCode(ModuleOp module, ModuleOp kernels, const CodeFiles &files) {
-  auto name = module->getAttrOfType<StringAttr>("kimi.target");
-  auto target = parseCpuTarget(name ? name.getValue() : "cpu:x86-64-v3");
+LogicalResult generateCpuCode(ModuleOp module, ModuleOp kernels, const Target &chosen, const CodeFiles &files) {
+  auto target = parseCpuTarget(chosen.name());
   if (!target)
     return files.fail(target.takeError());
   if (failed(lower(kernels)))

@@ -44,7 +44,7 @@ struct GenerateCode : kimi::passes::impl::GenerateCodeBase<GenerateCode> {
       return failure();
     if ((*target)->kind() == TargetKind::cuda)
       return generateCudaCode(getOperation(), *kernels, static_cast<CudaTarget &>(**target), files);
-    return generateCpuCode(getOperation(), *kernels, files);
+    return generateCpuCode(getOperation(), *kernels, **target, files);
   }
 
   OwningOpRef<ModuleOp> copyKernels() {
@@ -70,7 +70,7 @@ struct GenerateCode : kimi::passes::impl::GenerateCodeBase<GenerateCode> {
     SymbolTable symbols(kernels);
     for (auto func : getOperation().getOps<FuncOp>()) {
       func->setAttr(kGridAttr, symbols.lookup(func.getSymName())->getAttr(kGridAttr));
-      func->setAttr("kernel.symbol", func.getSymNameAttr());
+      func->setAttr(kimi::kernel::kSymbolAttr, func.getSymNameAttr());
       func.getBody().getBlocks().clear();
     }
     return success();

@@ -71,6 +71,16 @@ int64_t numberBefore(StringRef log, StringRef words) {
   return number;
 }
 
+/// What ptxas did not do as it was told, which costs speed silently: C7508 setmaxnreg, C7510 and C7514 asynchronous wgmma.
+StringRef ignoredRequest(StringRef log) {
+  SmallVector<StringRef> lines;
+  log.split(lines, '\n');
+  for (StringRef line : lines)
+    if (line.contains("setmaxnreg ignored") || line.contains("C7508") || line.contains("C7510") || line.contains("C7514"))
+      return line.trim();
+  return {};
+}
+
 KernelResources readResources(StringRef log) {
   KernelResources result;
   result.registers = numberBefore(log, "registers");
@@ -144,8 +154,8 @@ Expected<Cubin> Nvrtc::compile(StringRef name, const std::string &source, String
   if (cubin.resources.spillBytes > 0)
     return describe(name, "spills " + Twine(cubin.resources.spillBytes) + " bytes per thread of its " +
                               Twine(cubin.resources.registers) + " registers to local memory: choose a smaller tile");
-  if (StringRef(log).contains("setmaxnreg ignored"))
-    return describe(name, firstError(log));
+  if (StringRef warning = ignoredRequest(log); !warning.empty())
+    return describe(name, warning);
   functions->GetCUBINSize(program, &size);
   cubin.image.resize(size);
   if (int failed = functions->GetCUBIN(program, cubin.image.data()))

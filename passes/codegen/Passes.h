@@ -16,15 +16,9 @@ namespace kimi::passes {
 /// Upstream interface implementations (tiling, bufferization, value bounds, LLVM translation) that codegen relies on.
 void registerCodegenInterfaces(mlir::DialectRegistry &registry);
 
-/// Attribute of kernels after tiling: one #kernel.extent per grid dimension.
-inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";
+using kernel::kCodeAttr, kernel::kGridAttr, kernel::kKernelCodeAttr, kernel::kLaunchAttr;
 /// Attributes of a GPU kernel's function: bytes of shared memory and of workspace per block.
 inline constexpr llvm::StringLiteral kSharedBytesAttr = "kernel.shared_bytes";
 inline constexpr llvm::StringLiteral kWorkspaceBytesAttr = "kernel.workspace_bytes";
-/// Attributes of kernels after codegen for a GPU: the cubin's file name; {threads, shared_bytes}.
-inline constexpr llvm::StringLiteral kKernelCodeAttr = "kernel.code";
-inline constexpr llvm::StringLiteral kLaunchAttr = "kernel.launch";
-/// Module attribute after codegen for a CPU: the shared object's file name.
-inline constexpr llvm::StringLiteral kCodeAttr = "kimi.code";
 
 } // namespace kimi::passes

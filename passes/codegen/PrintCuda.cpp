@@ -1,6 +1,9 @@
 #include "passes/codegen/PrintCuda.h"
 
+#include "compiler/kernels/cuda/TemplateText.h"
 #include "passes/codegen/CudaExpressions.h"
+#include "passes/codegen/CudaPointer.h"
+#include "passes/codegen/Passes.h"
 #include "passes/codegen/ThreadLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,12 +22,6 @@ namespace kimi::passes {
 namespace {
 
 constexpr size_t kInlineLength = 100; // longer expressions get a name of their own
-
-/// A memref in the text: a pointer to its first element, and its sizes and strides in elements.
-struct Pointer {
-  std::string name;
-  SmallVector<std::string> sizes, strides;
-};
 
 class CudaPrinter {
 public:
@@ -49,36 +46,20 @@ private:
     if (auto op = value.getDefiningOp<arith::ConstantOp>())
       if (auto literal = cudaLiteral(op.getValue()))
         return *literal;
-    auto known = names.find(value);
-    return known == names.end() ? "?" : known->second;
+    return names.at(value); // what has no form was refused where it was defined
   }
 
-  std::string sizeText(OpFoldResult size) {
+  std::string textOf(OpFoldResult size) {
     if (auto constant = getConstantIntValue(size))
       return std::to_string(*constant);
     return textOf(cast<Value>(size));
   }
 
-  static std::string product(const std::string &a, const std::string &b) {
-    if (a == "0" || b == "0")
-      return "0";
-    if (a == "1")
-      return b;
-    return b == "1" ? a : a + " * " + b;
-  }
-
-  static std::string sum(const std::string &a, const std::string &b) {
-    if (a == "0")
-      return b;
-    return b == "0" ? a : a + " + " + b;
-  }
-
-  /// Position of an element: the sum of its indices times the strides.
-  std::string offset(ArrayRef<std::string> indices, ArrayRef<std::string> strides) {
-    std::string total = "0";
-    for (auto [index, stride] : llvm::zip(indices, strides))
-      total = sum(total, timesStatic(index, stride));
-    return total;
+  template <typename Range> CudaTexts textsOf(Range &&values) {
+    CudaTexts texts;
+    for (auto value : values)
+      texts.push_back(textOf(value));
+    return texts;
   }
 
   LogicalResult refuse(Operation *op, const Twine &why) {
@@ -94,10 +75,13 @@ private:
       bool isDims = argument.getArgNumber() == 0;
       std::string name = isDims ? "dims" : "b" + std::to_string(argument.getArgNumber() - 1);
       os << (isDims ? "const i64 *__restrict__ " : ", u8 *__restrict__ ") << name;
-      pointers[argument] = {name, {"?"}, {"1"}};
+      if (isDims)
+        pointers[argument] = {name, {std::to_string(kernel::kNumDims)}, {"1"}};
+      else
+        pointers[argument] = {name, {}, {}}; // bytes: views say what they hold
     }
     os << ") {\n";
-    auto shared = func->getAttrOfType<IntegerAttr>("kernel.shared_bytes");
+    auto shared = func->getAttrOfType<IntegerAttr>(kSharedBytesAttr);
     if (shared && shared.getInt() > 0)
       os << "  extern __shared__ __align__(128) u8 shared[];\n";
   }
@@ -120,7 +104,7 @@ private:
               memref::MemorySpaceCastOp, gpu::DynamicSharedMemoryOp>([&](auto view) { return printView(view); })
         .Case([&](memref::DimOp dim) {
           if (auto number = dim.getConstantIndex()) {
-            std::string size = pointers[dim.getSource()].sizes[*number];
+            std::string size = pointers.at(dim.getSource()).sizes[*number];
             names[dim] = size;
             return success();
           }
@@ -166,10 +150,7 @@ private:
   }
 
   LogicalResult printScalar(Operation *op) {
-    SmallVector<std::string> operands;
-    for (Value operand : op->getOperands())
-      operands.push_back(textOf(operand));
-    std::optional<std::string> expression = cudaExpression(op, operands);
+    std::optional<std::string> expression = cudaExpression(op, textsOf(op->getOperands()));
     if (!expression || !cudaType(op->getResult(0).getType()))
       return refuse(op, "'" + op->getName().getStringRef() + "'" +
                             (op->getNumResults() == 1 ? " to " + printed(op->getResult(0).getType()) : std::string()));
@@ -188,41 +169,16 @@ private:
 
   //===- memory -------------------------------------------------------------------------------------------------===//
 
-  void definePointer(Value value, const std::string &expression, ArrayRef<std::string> sizes,
-                     ArrayRef<std::string> strides) {
+  /// A pointer of its own for the address `expression`.
+  std::string definePointer(Type element, const std::string &expression) {
     std::string name = fresh("p");
     indent();
-    os << *cudaType(cast<MemRefType>(value.getType()).getElementType()) << " *const " << name << " = " << expression
-       << ";\n";
-    pointers[value] = {name, SmallVector<std::string>(sizes), SmallVector<std::string>(strides)};
-  }
-
-  /// Sizes of `type` with `dynamic` for its `?`, and the strides of a contiguous memref of them.
-  Pointer contiguous(MemRefType type, ValueRange dynamic) {
-    Pointer result;
-    for (int64_t size : type.getShape()) {
-      result.sizes.push_back(size == ShapedType::kDynamic ? textOf(dynamic.front()) : std::to_string(size));
-      if (size == ShapedType::kDynamic)
-        dynamic = dynamic.drop_front();
-    }
-    result.strides.resize(result.sizes.size());
-    std::string stride = "1";
-    for (size_t i = result.sizes.size(); i-- > 0;) {
-      result.strides[i] = stride;
-      stride = timesStatic(stride, result.sizes[i]);
-    }
-    return result;
-  }
-
-  static std::string timesStatic(const std::string &a, const std::string &b) {
-    int64_t x, y;
-    if (!StringRef(a).getAsInteger(10, x) && !StringRef(b).getAsInteger(10, y))
-      return std::to_string(x * y);
-    return product(a, b);
+    os << *cudaType(element) << " *const " << name << " = " << expression << ";\n";
+    return name;
   }
 
   LogicalResult printView(gpu::DynamicSharedMemoryOp op) {
-    pointers[op] = {"shared", {"?"}, {"1"}};
+    pointers[op] = {"shared", {}, {}};
     return success();
   }
 
@@ -231,58 +187,33 @@ private:
     auto element = cudaType(type.getElementType());
     if (!element)
       return refuse(op, "a buffer of " + printed(type.getElementType()));
-    Pointer shape = contiguous(type, op.getSizes());
-    std::string bytes = sum(pointers[op.getSource()].name, textOf(op.getByteShift()));
-    definePointer(op, "reinterpret_cast<" + *element + " *>(" + bytes + ")", shape.sizes, shape.strides);
+    SmallVector<OpFoldResult> sizes = getMixedValues(type.getShape(), op.getSizes(), op.getContext());
+    std::string bytes = pointers.at(op.getSource()).name, shift = textOf(op.getByteShift());
+    if (shift != "0")
+      bytes += " + " + shift;
+    std::string name = definePointer(type.getElementType(), "reinterpret_cast<" + *element + " *>(" + bytes + ")");
+    pointers[op] = CudaPointer::contiguous(name, textsOf(sizes));
     return success();
   }
 
   LogicalResult printView(memref::SubViewOp op) {
-    Pointer source = pointers[op.getSource()];
-    SmallVector<std::string> offsets, sizes, strides;
-    llvm::SmallBitVector dropped = op.getDroppedDims();
-    for (auto [dim, from] : llvm::enumerate(op.getMixedOffsets())) {
-      offsets.push_back(sizeText(from));
-      if (dropped.test(dim))
-        continue;
-      sizes.push_back(sizeText(op.getMixedSizes()[dim]));
-      strides.push_back(timesStatic(source.strides[dim], sizeText(op.getMixedStrides()[dim])));
-    }
-    std::string position = offset(offsets, source.strides);
-    if (position == "0")
-      pointers[op] = {source.name, sizes, strides};
-    else
-      definePointer(op, source.name + " + " + position, sizes, strides);
+    CudaPointer source = pointers.at(op.getSource());
+    std::string position = source.offset(textsOf(op.getMixedOffsets())), name = source.name;
+    if (position != "0")
+      name = definePointer(op.getType().getElementType(), source.name + " + " + position);
+    pointers[op] = source.part(name, textsOf(op.getMixedSizes()), textsOf(op.getMixedStrides()), op.getDroppedDims());
     return success();
   }
 
   LogicalResult printView(memref::ExpandShapeOp op) {
-    Pointer source = pointers[op.getSrc()];
-    SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
-    SmallVector<std::string> sizes(shape.size()), strides(shape.size());
-    for (auto [from, group] : llvm::enumerate(op.getReassociationIndices())) {
-      std::string stride = source.strides[from];
-      for (int64_t dim : llvm::reverse(group)) {
-        sizes[dim] = sizeText(shape[dim]);
-        strides[dim] = stride;
-        stride = timesStatic(stride, sizes[dim]);
-      }
-    }
-    pointers[op] = {source.name, sizes, strides};
+    CudaPointer source = pointers.at(op.getSrc());
+    pointers[op] = source.expanded(op.getReassociationIndices(), textsOf(op.getMixedOutputShape()));
     return success();
   }
 
   LogicalResult printView(memref::CollapseShapeOp op) {
-    Pointer source = pointers[op.getSrc()];
-    SmallVector<std::string> sizes, strides;
-    for (ReassociationIndices group : op.getReassociationIndices()) {
-      std::string size = "1";
-      for (int64_t dim : group)
-        size = timesStatic(size, source.sizes[dim]);
-      sizes.push_back(size);
-      strides.push_back(group.empty() ? "1" : source.strides[group.back()]);
-    }
-    pointers[op] = {source.name, sizes, strides};
+    CudaPointer source = pointers.at(op.getSrc());
+    pointers[op] = source.collapsed(op.getReassociationIndices());
     return success();
   }
 
@@ -290,18 +221,12 @@ private:
   LogicalResult printView(memref::MemorySpaceCastOp op) { return share(op, op.getSource()); }
 
   LogicalResult share(Value view, Value source) {
-    Pointer pointer = pointers[source];
+    CudaPointer pointer = pointers.at(source);
     pointers[view] = pointer;
     return success();
   }
 
-  std::string element(Value memref, ValueRange indices) {
-    SmallVector<std::string> texts;
-    for (Value index : indices)
-      texts.push_back(textOf(index));
-    const Pointer &pointer = pointers[memref];
-    return pointer.name + "[" + offset(texts, pointer.strides) + "]";
-  }
+  std::string element(Value memref, ValueRange indices) { return pointers.at(memref).element(textsOf(indices)); }
 
   LogicalResult printAccess(memref::LoadOp op) {
     if (!cudaType(op.getType()))
@@ -484,18 +409,13 @@ private:
   unsigned depth = 0;
   llvm::StringMap<unsigned> counters;
   llvm::DenseMap<Value, std::string> names;
-  llvm::DenseMap<Value, Pointer> pointers;
+  llvm::DenseMap<Value, CudaPointer> pointers;
 };
 
 } // namespace
 
 FailureOr<std::string> printCuda(func::FuncOp func) { return CudaPrinter(func).run(); }
 
-llvm::StringRef cudaPrelude() {
-  static constexpr char text[] = {
-#include "passes/codegen/CudaPrelude.inc"
-  };
-  return {text, sizeof(text)};
-}
+llvm::StringRef cudaPrelude() { return cuda::templateText("prelude.cuh"); }
 
 } // namespace kimi::passes

@@ -18,8 +18,26 @@ struct RunOneTask : kimi::passes::impl::RunOneTaskBase<RunOneTask> {
   using RunOneTaskBase::RunOneTaskBase;
 
   void runOnOperation() override {
-    for (auto grid : llvm::make_early_inc_range(getOperation().getBody().front().getOps<scf::ForallOp>()))
+    Block &body = getOperation().getBody().front();
+    SmallVector<scf::ForallOp> grids(body.getOps<scf::ForallOp>());
+    for (scf::ForallOp grid : grids)
       replace(grid);
+    if (forGpu && grids.empty())
+      keepToFirstBlock(body);
+  }
+
+  /// A kernel without a grid is one task.
+  void keepToFirstBlock(Block &body) {
+    SmallVector<Operation *> ops;
+    for (Operation &op : body.without_terminator())
+      ops.push_back(&op);
+    OpBuilder b = OpBuilder::atBlockBegin(&body);
+    Location loc = getOperation().getLoc();
+    Value first = arith::ConstantIndexOp::create(b, loc, 0);
+    Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, taskNumber(b, loc), first);
+    Operation *end = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false).thenBlock()->getTerminator();
+    for (Operation *op : ops)
+      op->moveBefore(end);
   }
 
   void replace(scf::ForallOp grid) {

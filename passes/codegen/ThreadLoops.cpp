@@ -109,8 +109,10 @@ private:
   //===- loops --------------------------------------------------------------------------------------------------===//
 
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
-  Value times(Value left, Value right) { return arith::MulIOp::create(b, loc, left, right); }
-  Value plus(Value left, Value right) { return arith::AddIOp::create(b, loc, left, right); }
+  // Folded while they are built: constants decide which loops there are.
+  Value times(Value left, Value right) { return b.createOrFold<arith::MulIOp>(loc, left, right); }
+  Value plus(Value left, Value right) { return b.createOrFold<arith::AddIOp>(loc, left, right); }
+  Value quotient(Value left, int64_t right) { return b.createOrFold<arith::DivUIOp>(loc, left, index(right)); }
 
   void writeFor(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body) {
     auto loop = scf::ForOp::create(b, loc, begin, end, index(step));
@@ -127,11 +129,10 @@ private:
     for (int64_t step = kRows; step >= 1; step /= 2) {
       if (auto rest = remaining(begin, size); rest && *rest < step)
         continue;
-      Value count = arith::DivUIOp::create(b, loc, arith::SubIOp::create(b, loc, size, begin), index(step));
       SmallVector<Value> counts(sizes);
-      counts[*rowLoop] = count = folded(count);
+      counts[*rowLoop] = quotient(b.createOrFold<arith::SubIOp>(loc, size, begin), step);
       shareRows(first, workers, begin, counts, step, body);
-      begin = folded(plus(begin, times(count, index(step))));
+      begin = plus(begin, times(counts[*rowLoop], index(step)));
     }
   }
 
@@ -140,36 +141,13 @@ private:
     return from && to ? std::optional<int64_t>(*to - *from) : std::nullopt;
   }
 
-  /// Arithmetic on constants is a constant at once: it decides which loops there are.
-  Value folded(Value value) {
-    SmallVector<OpFoldResult> results;
-    if (auto constant = constantOf(value))
-      return index(*constant);
-    return value;
-  }
-
-  std::optional<int64_t> constantOf(Value value) {
-    if (auto constant = getConstantIntValue(value))
-      return constant;
-    Operation *def = value.getDefiningOp();
-    if (!def || !isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivUIOp>(def))
-      return std::nullopt;
-    auto left = constantOf(def->getOperand(0)), right = constantOf(def->getOperand(1));
-    if (!left || !right)
-      return std::nullopt;
-    return isa<arith::AddIOp>(def)   ? *left + *right
-           : isa<arith::SubIOp>(def) ? *left - *right
-           : isa<arith::MulIOp>(def) ? *left * *right
-                                     : *left / *right;
-  }
-
   /// As shareElements, over `counts` where the row loop counts blocks of `rows` rows from `begin` on.
   void shareRows(Value first, int64_t workers, Value begin, ArrayRef<Value> counts, int64_t rows, Body body) {
     numRows = rows;
     Value total = index(1);
     for (unsigned loop : parallels)
       total = times(total, counts[loop]);
-    writeFor(first, folded(total), workers, [&](Value element) {
+    writeFor(first, total, workers, [&](Value element) {
       for (unsigned loop : llvm::reverse(parallels)) { // row-major: the last dimension runs fastest
         bool isFirst = loop == parallels.front();
         ivs[loop] = isFirst ? element : arith::RemUIOp::create(b, loc, element, counts[loop]).getResult();

@@ -1,6 +1,8 @@
 #include "runtime/engine/Artifact.h"
 
 #include "runtime/base/Hash.h"
+#include "runtime/base/Machine.h"
+#include "runtime/base/Units.h"
 #include "runtime/engine/PlanCheck.h"
 #include "runtime/engine/ShapeValues.h"
 
@@ -17,7 +19,7 @@ Expected<Artifact> Artifact::open(const std::filesystem::path &directory, const 
   TRY_ASSIGN(artifact.manifestData, Manifest::read(directory / "manifest.json"));
   artifact.directory = directory;
   TRY(artifact.openPlan());
-  TRY(artifact.openFiles(options.numThreads));
+  TRY(artifact.openFiles());
   TRY(artifact.verify(options));
   return artifact;
 }
@@ -55,7 +57,7 @@ static std::string whatToDo(const artifact::File &file, const std::filesystem::p
 }
 
 /// The memory takes the file's place: whoever reads files or maps them need not know.
-Status Artifact::openShape(uint32_t index, int numThreads) {
+Status Artifact::makeShape(uint32_t index, int numThreads) {
   const artifact::File &file = *planData->files()->Get(index);
   TRY_ASSIGN(MemoryFile memory, MemoryFile::create(file.bytes(), file.path()->str()));
   for (uint32_t i = 0; i < sizeOf(rank().weights()); ++i)
@@ -63,18 +65,35 @@ Status Artifact::openShape(uint32_t index, int numThreads) {
         sizeOf(weight.slices()) > 0 && weight.slices()->Get(0)->file() == index)
       fillShape(weight, memory.bytes(), numThreads);
   shapes.emplace(index, std::move(memory));
+  TRY_ASSIGN(files[index], MappedFile::open(path(index)));
+  return {};
+}
+
+Status Artifact::makeShapes(int numThreads) {
+  uint64_t needed = 0, available = availableMemory();
+  for (const artifact::File *file : *planData->files())
+    needed += file->is_shape() ? file->bytes() : 0;
+  if (needed > available)
+    return failure(fmt::format("the artifact holds shapes of weights (--weights=shapes): {} of memory are needed to make "
+                               "them up, {} is available: compile fewer --layers",
+                               formatBytes(double(needed)), formatBytes(double(available))));
+  for (uint32_t i = 0; i < files.size(); ++i)
+    if (planData->files()->Get(i)->is_shape())
+      TRY(makeShape(i, numThreads));
   return {};
 }
 
 std::string Artifact::hash(uint32_t index) const {
-  return shapes.contains(index) ? "" : planData->files()->Get(index)->hash()->str();
+  return planData->files()->Get(index)->is_shape() ? "" : planData->files()->Get(index)->hash()->str();
 }
 
-Status Artifact::openFiles(int numThreads) {
+Status Artifact::openFiles() {
   for (uint32_t i = 0; i < sizeOf(planData->files()); ++i) {
     const artifact::File &file = *planData->files()->Get(i);
-    if (file.is_shape())
-      TRY(openShape(i, numThreads));
+    if (file.is_shape()) {
+      files.emplace_back();
+      continue;
+    }
     auto path = this->path(i);
     auto opened = MappedFile::open(path);
     if (!opened)
@@ -126,7 +145,7 @@ void Artifact::readWeightsAhead() const {
 Status Artifact::verifyWeights(int numThreads, const Progress &progress) const {
   std::vector<FileToVerify> toVerify;
   for (uint32_t i = 0; i < files.size(); ++i)
-    if (weightFiles[i] && !shapes.contains(i))
+    if (weightFiles[i] && !planData->files()->Get(i)->is_shape())
       toVerify.push_back({path(i).string(), files[i].bytes(), hash(i)});
   return verifyFiles(toVerify, numThreads, progress);
 }

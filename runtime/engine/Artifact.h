@@ -32,13 +32,16 @@ public:
   const artifact::Rank &rank() const { return *planData->ranks()->Get(0); }
   std::string fingerprint() const { return "fp_" + manifestData.planHash.substr(0, 12); }
 
+  /// Fills memory for every file that is a shape only; until then such a file is empty. Error: too little memory.
+  Status makeShapes(int numThreads);
+
   /// The bytes of files[index].
   std::span<const std::byte> file(uint32_t index) const { return files[index].bytes(); }
 
   /// Where files[index] is, and what it is for.
   std::filesystem::path path(uint32_t index) const;
   bool isWeightFile(uint32_t index) const { return weightFiles[index]; }
-  /// What it must hash to; "" where it is a shape only.
+  /// What it must hash to; "" where it is a shape only (kimic --weights=shapes).
   std::string hash(uint32_t index) const;
 
   /// Asks the system to read the weights ahead, for whoever uses them where they are mapped.
@@ -50,8 +53,8 @@ public:
 private:
   Artifact() = default;
   Status openPlan();
-  Status openFiles(int numThreads);
-  Status openShape(uint32_t index, int numThreads);
+  Status openFiles();
+  Status makeShape(uint32_t index, int numThreads);
   Status verify(const ArtifactOptions &options);
 
   std::filesystem::path directory;

@@ -69,6 +69,7 @@ Status CpuEngine::findKernels() {
 Status CpuEngine::allocate(const EngineOptions &options) {
   MemoryNeed need = describeMemory(artifact.plan(), rank(), availableMemory());
   TRY(planMemory(need, options.cacheBytes));
+  TRY(artifact.makeShapes(pool.numThreads()));
   TRY_ASSIGN(arena, HostBuffer::allocate(need.arena, "arena"));
   for (uint32_t i = 0; i < sizeOf(rank().caches()); ++i) {
     TRY_ASSIGN(HostBuffer buffer,

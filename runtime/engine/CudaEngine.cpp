@@ -102,7 +102,7 @@ Status CudaEngine::allocate() {
   for (uint32_t i = 0; i < sizeOf(artifact.plan().files()); ++i) {
     fileOffsets.push_back(weightBytes);
     if (artifact.isWeightFile(i))
-      weightBytes += (artifact.file(i).size() + kFileAlignment - 1) / kFileAlignment * kFileAlignment;
+      weightBytes += (artifact.plan().files()->Get(i)->bytes() + kFileAlignment - 1) / kFileAlignment * kFileAlignment;
   }
   StepLayout layout(bufferCapacity, modelInfo.vocabulary);
   TRY_ASSIGN(weights, cuda::DeviceBuffer::allocate(device, weightBytes, "weights"));
@@ -128,6 +128,7 @@ Status CudaEngine::allocate() {
 }
 
 Status CudaEngine::streamWeights(int numThreads) {
+  TRY(artifact.makeShapes(numThreads));
   std::vector<cuda::FileToStream> files;
   for (uint32_t i = 0; i < sizeOf(artifact.plan().files()); ++i) {
     if (!artifact.isWeightFile(i))

@@ -13,6 +13,8 @@ using namespace kimi::artifact;
 static ModelInfo describeModel(const Artifact &artifact) {
   const Model &model = *artifact.plan().model();
   return {.name = model.name()->str(),
+          .weights = artifact.manifest().weights,
+          .layersKept = artifact.manifest().layers,
           .numerics = model.numerics() ? model.numerics()->str() : "",
           .target = artifact.rank().target()->str(),
           .device = {},
