@@ -43,6 +43,7 @@ void buildPhase(Phase phase, OpPassManager &passes, const PipelineOptions &optio
     return;
   case Phase::select:
     // Implementations first: what they accept decides the layouts; costs describe the outcome.
+    passes.addPass(passes::createPeelProducts());
     passes.addPass(passes::createSelectImplementation());
     passes.addPass(passes::createSelectLayout());
     passes.addPass(passes::createEstimateCost());

@@ -31,10 +31,11 @@ llvm::Expected<std::unique_ptr<Target>> Target::parse(llvm::StringRef name) {
   if (name == "cpu" || name.starts_with("cpu:"))
     return std::make_unique<CpuTarget>(name);
   // The most shared memory per block: CUDA C++ Programming Guide, table "Technical Specifications per Compute Capability".
+  // Multiprocessors: H100 SXM and H200 have 132, A100 and A800 108.
   if (name == "cuda:sm_90a")
-    return std::make_unique<CudaTarget>(name, "sm_90a", 227 * 1024);
+    return std::make_unique<CudaTarget>(name, "sm_90a", 227 * 1024, 132);
   if (name == "cuda:sm_80")
-    return std::make_unique<CudaTarget>(name, "sm_80", 163 * 1024);
+    return std::make_unique<CudaTarget>(name, "sm_80", 163 * 1024, 108);
   return llvm::createStringError("target " + name + " is unknown; cpu:x86-64-v3, cpu:x86-64-v4, cpu:aarch64, cpu:native, "
                                  "cuda:sm_90a and cuda:sm_80 are known");
 }

@@ -42,8 +42,8 @@ private:
 /// An NVIDIA architecture.
 class CudaTarget : public Target {
 public:
-  CudaTarget(llvm::StringRef name, llvm::StringRef architecture, int64_t sharedBytes)
-      : Target(name), arch(architecture), shared(sharedBytes) {}
+  CudaTarget(llvm::StringRef name, llvm::StringRef architecture, int64_t sharedBytes, int64_t multiprocessors)
+      : Target(name), arch(architecture), shared(sharedBytes), processors(multiprocessors) {}
   TargetKind kind() const override { return TargetKind::cuda; }
   TaskTiles tiles() const override;
   bool readsPanels() const override { return false; }
@@ -51,10 +51,12 @@ public:
   llvm::StringRef architecture() const { return arch; }
   /// The most that one block may have.
   int64_t sharedBytes() const { return shared; }
+  /// Of the GPUs that kernels are tuned for; others run them, too.
+  int64_t multiprocessors() const { return processors; }
 
 private:
   std::string arch;
-  int64_t shared;
+  int64_t shared, processors;
 };
 
 } // namespace kimi::passes

@@ -31,6 +31,7 @@ private:
   void addWeight(plan::WeightOp op);
   void addCache(plan::CacheOp op);
   void addKernel(plan::KernelOp op);
+  static void setLaunch(artifact::KernelT &kernel, kernel::LaunchAttr launch);
   std::vector<std::unique_ptr<artifact::StepT>> steps(mlir::Region &body);
   artifact::Argument argumentOf(mlir::Attribute argument);
   uint32_t indexOf(llvm::StringRef symbol) { return indices.lookup(symbol); }
@@ -158,9 +159,29 @@ void Builder::addKernel(plan::KernelOp op) {
   }
   if (op.getCode())
     kernel->code = static_cast<uint32_t>(llvm::find(codeNames, *op.getCode()) - codeNames.begin());
-  kernel->threads = static_cast<uint32_t>(op.getThreads().value_or(0));
-  kernel->shared_bytes = static_cast<uint32_t>(op.getSharedBytes().value_or(0));
+  if (kernel::LaunchAttr launch = op.getLaunchAttr())
+    setLaunch(*kernel, launch);
   rank.kernels.push_back(std::move(kernel));
+}
+
+void Builder::setLaunch(artifact::KernelT &kernel, kernel::LaunchAttr launch) {
+  kernel.threads = static_cast<uint32_t>(launch.getThreads());
+  kernel.shared_bytes = static_cast<uint32_t>(launch.getSharedBytes());
+  kernel.cluster = static_cast<uint32_t>(launch.getCluster());
+  kernel.programmatic = launch.getProgrammatic();
+  if (!launch.getTensorMaps())
+    return;
+  for (auto map : launch.getTensorMaps().getAsRange<kernel::TensorMapAttr>()) {
+    auto table = std::make_unique<artifact::TensorMapT>();
+    table->argument = static_cast<uint32_t>(map.getArgument());
+    table->type = toSchema(map.getType());
+    for (auto extent : map.getShape().getAsRange<kernel::ExtentAttr>())
+      table->shape.emplace_back(toSchema(extent.getSymbol()), extent.getMultiplier(), extent.getDivisor());
+    table->strides.assign(map.getStrides().asArrayRef().begin(), map.getStrides().asArrayRef().end());
+    table->box.assign(map.getBox().asArrayRef().begin(), map.getBox().asArrayRef().end());
+    table->swizzle = toSwizzle(map.getSwizzle());
+    kernel.tensor_maps.push_back(std::move(table));
+  }
 }
 
 artifact::Argument Builder::argumentOf(mlir::Attribute argument) {

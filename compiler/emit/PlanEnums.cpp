@@ -87,4 +87,11 @@ artifact::DataType toSchema(mlir::Type type) {
   return DataType::i64;
 }
 
+artifact::Swizzle toSwizzle(int64_t bytes) {
+  return bytes == 128  ? artifact::Swizzle::bytes_128
+         : bytes == 64 ? artifact::Swizzle::bytes_64
+         : bytes == 32 ? artifact::Swizzle::bytes_32
+                       : artifact::Swizzle::none;
+}
+
 } // namespace kimi::emit

@@ -12,5 +12,7 @@ artifact::StepOutput toSchema(model::StepOutput output);
 artifact::EntryKind toSchema(model::EntryKind kind);
 /// Of a type for which plan::isStorageType() holds.
 artifact::DataType toSchema(mlir::Type type);
+/// Of a span of 0, 32, 64 or 128 bytes.
+artifact::Swizzle toSwizzle(int64_t bytes);
 
 } // namespace kimi::emit

@@ -42,3 +42,22 @@ std::optional<RankedTensorType> LayoutAttr::physicalType(RankedTensorType logica
   shape.push_back(getWidth());
   return RankedTensorType::get(shape, element);
 }
+
+LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t, Type, ArrayAttr shape,
+                                    DenseI64ArrayAttr strides, DenseI64ArrayAttr box, int64_t swizzle) {
+  if (box.size() != shape.size() || strides.size() + 1 != shape.size()) // C1
+    return emitError() << "a tensor map of " << shape.size() << " dimensions has as many box sizes and one stride less, not "
+                       << box.size() << " and " << strides.size();
+  if (!llvm::all_of(shape, llvm::IsaPred<ExtentAttr>)) // C2
+    return emitError() << "the shape of a tensor map is made of #kernel.extent, not " << shape;
+  if (!llvm::is_contained({0, 32, 64, 128}, swizzle)) // C3
+    return emitError() << "a tensor map swizzles by 0, 32, 64 or 128 bytes, not " << swizzle;
+  return success();
+}
+
+LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t, int64_t, int64_t, bool,
+                                 ArrayAttr maps) {
+  if (maps && !llvm::all_of(maps, llvm::IsaPred<TensorMapAttr>)) // C1
+    return emitError() << "tensor_maps holds #kernel.tensor_map, not " << maps;
+  return success();
+}

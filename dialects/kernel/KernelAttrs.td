@@ -80,4 +80,42 @@ def Kernel_CostAttr : Kernel_Attr<"Cost", "cost"> {
   let assemblyFormat = "`<` `bytes` `=` $bytes `,` `flops` `=` $flops `>`";
 }
 
+def Kernel_TensorMapAttr : Kernel_Attr<"TensorMap", "tensor_map"> {
+  let summary = "How a GPU's copy engine reads one argument of a launch, tile by tile";
+  let description = [{
+    Sizes are innermost first, in elements: `shape` of #kernel.extent, `box` of one tile. `strides`: bytes, of every
+    dimension but the innermost. `swizzle`: the span in bytes within which a tile's rows are permuted in shared memory
+    (CUDA driver API, cuTensorMapEncodeTiled). Elements outside read as zero.
+
+    (C1) `box` has as many sizes as `shape`, `strides` one less. (C2) `shape` holds #kernel.extent.
+    (C3) `swizzle` is 0, 32, 64 or 128.
+
+    Example: `#kernel.tensor_map<argument 1 : bf16, shape [#kernel.extent<one * 64 by 1>, #kernel.extent<tokens * 1 by 1>],
+    strides [128], box [64, 8], swizzle 128>`
+  }];
+  let parameters = (ins "int64_t":$argument, "::mlir::Type":$type, "::mlir::ArrayAttr":$shape,
+                        "::mlir::DenseI64ArrayAttr":$strides, "::mlir::DenseI64ArrayAttr":$box, "int64_t":$swizzle);
+  let assemblyFormat = [{
+    `<` `argument` $argument `:` $type `,` `shape` $shape `,` `strides` $strides `,` `box` $box `,` `swizzle` $swizzle `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Kernel_LaunchAttr : Kernel_Attr<"Launch", "launch"> {
+  let summary = "What a launch on a GPU needs beside its grid";
+  let description = [{
+    `threads` and `shared_bytes` (dynamic shared memory) of one block; `cluster`: blocks that run together;
+    `programmatic`: the kernel itself waits for its predecessor; `tensor_maps` (#kernel.tensor_map) follow the arguments.
+
+    (C1) `tensor_maps` holds #kernel.tensor_map.
+
+    Example: `#kernel.launch<threads = 384, shared_bytes = 4096, cluster = 2, programmatic = true>`
+  }];
+  let parameters = (ins "int64_t":$threads, "int64_t":$shared_bytes, DefaultValuedParameter<"int64_t", "1">:$cluster,
+                        DefaultValuedParameter<"bool", "false">:$programmatic,
+                        OptionalParameter<"::mlir::ArrayAttr">:$tensor_maps);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif

@@ -61,20 +61,19 @@ def Plan_CacheOp : Plan_Op<"cache", [Symbol]> {
 def Plan_KernelOp : Plan_Op<"kernel", [Symbol]> {
   let summary = "A kernel: its symbol in the code file, who implements it, and what a launch costs";
   let description = [{
-    Of a GPU's kernel: `code` is its cubin's file, beside the dump; `threads` and `shared` (bytes) are of one block.
+    Of a GPU's kernel: `code` is its cubin's file, beside the dump.
 
     Example:
     ```mlir
     plan.kernel @linear_round_96x256 impl <"generated", {tile = [32, 64]}>
         cost <bytes = [#kernel.cost_term<tokens * 1 cap 0 each 704>], flops = []>
-    plan.kernel @round_96 impl <"generated", {tile = [1]}> code "0123.cubin" threads 256 shared 1024
+    plan.kernel @round_96 impl <"generated", {tile = [1]}> code "0123.cubin" launch <threads = 256, shared_bytes = 1024>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Kernel_ImplAttr:$impl, OptionalAttr<Kernel_CostAttr>:$cost,
-                       OptionalAttr<StrAttr>:$code, OptionalAttr<I64Attr>:$threads,
-                       OptionalAttr<I64Attr>:$shared_bytes);
+                       OptionalAttr<StrAttr>:$code, OptionalAttr<Kernel_LaunchAttr>:$launch);
   let assemblyFormat = [{
-    $sym_name `impl` $impl (`cost` $cost^)? (`code` $code^ `threads` $threads `shared` $shared_bytes)? attr-dict
+    $sym_name `impl` $impl (`cost` $cost^)? (`code` $code^ `launch` $launch)? attr-dict
   }];
 }
 

@@ -3,6 +3,7 @@
 #include "passes/codegen/Nvrtc.h"
 #include "passes/codegen/Passes.h"
 #include "passes/codegen/PrintCuda.h"
+#include "passes/codegen/TemplateCode.h"
 #include "passes/codegen/ThreadLoops.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -10,7 +11,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/Format.h"
-
 
 using namespace mlir;
 using kimi::kernel::ExtentAttr;
@@ -23,15 +23,18 @@ namespace {
 /// One kernel on its way.
 struct Kernel {
   FuncOp original;
-  func::FuncOp function; // as the printer takes it
   std::string source;
+  kernel::LaunchAttr launch;
+  int64_t workspaceBytes = 0; // of one block
   Cubin cubin;
 
-  int64_t attribute(StringRef name) {
-    auto value = function->getAttrOfType<IntegerAttr>(name);
-    return value ? value.getInt() : 0;
-  }
+  StringRef name() { return original.getSymName(); }
 };
+
+int64_t numberOf(func::FuncOp function, StringRef name) {
+  auto value = function->getAttrOfType<IntegerAttr>(name);
+  return value ? value.getInt() : 0;
+}
 
 LogicalResult lower(ModuleOp kernels, const CudaTarget &target) {
   PassManager passes(kernels.getContext());
@@ -54,8 +57,7 @@ LogicalResult compile(MutableArrayRef<Kernel> kernels, const Nvrtc &nvrtc, const
                       const CodeFiles &files) {
   std::vector<std::string> errors(kernels.size());
   parallelFor(kernels.front().original.getContext(), 0, kernels.size(), [&](size_t i) {
-    llvm::Expected<Cubin> cubin =
-        nvrtc.compile(kernels[i].function.getSymName(), kernels[i].source, target.architecture());
+    llvm::Expected<Cubin> cubin = nvrtc.compile(kernels[i].name(), kernels[i].source, target.architecture());
     if (cubin)
       kernels[i].cubin = std::move(*cubin);
     else
@@ -74,10 +76,9 @@ std::string resourceTable(ArrayRef<Kernel> kernels) {
   os << llvm::format("%-64s %8s %9s %12s %11s %11s\n", "kernel", "threads", "registers", "shared bytes", "stack bytes",
                      "cubin bytes");
   for (Kernel kernel : kernels)
-    os << llvm::format("%-64s %8d %9d %12d %11d %11d\n", kernel.function.getSymName().str().c_str(),
-                       int(kBlockThreads), int(kernel.cubin.resources.registers),
-                       int(kernel.attribute(kSharedBytesAttr)), int(kernel.cubin.resources.stackBytes),
-                       int(kernel.cubin.image.size()));
+    os << llvm::format("%-64s %8d %9d %12d %11d %11d\n", kernel.name().str().c_str(), int(kernel.launch.getThreads()),
+                       int(kernel.cubin.resources.registers), int(kernel.launch.getSharedBytes()),
+                       int(kernel.cubin.resources.stackBytes), int(kernel.cubin.image.size()));
   return text;
 }
 
@@ -123,12 +124,28 @@ LogicalResult store(ModuleOp module, Kernel &kernel, const CodeFiles &files) {
   if (failed(file))
     return failure();
   kernel.original->setAttr(kKernelCodeAttr, b.getStringAttr(*file));
-  kernel.original->setAttr(kLaunchAttr, b.getDictionaryAttr({
-      b.getNamedAttr("shared_bytes", b.getI64IntegerAttr(kernel.attribute(kSharedBytesAttr))),
-      b.getNamedAttr("threads", b.getI64IntegerAttr(kBlockThreads))}));
-  if (int64_t bytes = kernel.attribute(kWorkspaceBytesAttr))
-    addWorkspace(module, kernel.original, bytes);
-  return files.dump((kernel.function.getSymName() + ".cubin").str(), kernel.cubin.image);
+  kernel.original->setAttr(kLaunchAttr, kernel.launch);
+  if (kernel.workspaceBytes > 0)
+    addWorkspace(module, kernel.original, kernel.workspaceBytes);
+  return files.dump((kernel.name() + ".cubin").str(), kernel.cubin.image);
+}
+
+FailureOr<Kernel> writeGenerated(FuncOp original, func::FuncOp function) {
+  FailureOr<std::string> text = printCuda(function);
+  if (failed(text))
+    return failure();
+  auto launch = kernel::LaunchAttr::get(original.getContext(), kBlockThreads, numberOf(function, kSharedBytesAttr),
+                                        /*cluster=*/1, /*programmatic=*/false, /*tensor_maps=*/nullptr);
+  return Kernel{original, *text, launch, numberOf(function, kWorkspaceBytesAttr), {}};
+}
+
+FailureOr<Kernel> writeFromTemplate(FuncOp original, const CudaTarget &target) {
+  FailureOr<TemplateCode> code = writeTemplate(original, target);
+  if (failed(code))
+    return failure();
+  Builder b(original.getContext());
+  original->setAttr(kGridAttr, b.getArrayAttr({ExtentAttr::get(b.getContext(), kernel::DimSymbol::one, code->tasks)}));
+  return Kernel{original, code->source, code->launch, 0, {}};
 }
 
 } // namespace
@@ -143,12 +160,13 @@ LogicalResult generateCudaCode(ModuleOp module, ModuleOp kernelModule, const Cud
   std::vector<Kernel> kernels;
   SymbolTable symbols(kernelModule);
   for (auto func : module.getOps<FuncOp>()) {
-    auto function = symbols.lookup<func::FuncOp>(func.getSymName());
-    FailureOr<std::string> text = printCuda(function);
-    if (failed(text))
+    FailureOr<Kernel> kernel = isTemplate(func) ? writeFromTemplate(func, target)
+                                                : writeGenerated(func, symbols.lookup<func::FuncOp>(func.getSymName()));
+    if (failed(kernel))
       return failure();
-    kernels.push_back({func, function, (cudaPrelude() + "\n" + *text).str(), {}});
-    if (failed(files.dump((func.getSymName() + ".cu").str(), kernels.back().source)))
+    kernel->source = (cudaPrelude() + "\n" + kernel->source).str();
+    kernels.push_back(*kernel);
+    if (failed(files.dump((func.getSymName() + ".cu").str(), kernel->source)))
       return failure();
   }
   if (kernels.empty())

@@ -1,6 +1,7 @@
 // kimi-generate-code: kernel bodies → machine code, stored under its hash.
 #include "passes/codegen/CodeFiles.h"
 #include "passes/codegen/Passes.h"
+#include "passes/codegen/TemplateCode.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -42,14 +43,29 @@ struct GenerateCode : kimi::passes::impl::GenerateCodeBase<GenerateCode> {
     OwningOpRef<ModuleOp> kernels = copyKernels();
     if (failed(tile(*kernels, files)))
       return failure();
-    if ((*target)->kind() == TargetKind::cuda)
-      return generateCudaCode(getOperation(), *kernels, static_cast<CudaTarget &>(**target), files);
-    return generateCpuCode(getOperation(), *kernels, **target, files);
+    if (failed(generate(*kernels, **target, files)))
+      return failure();
+    for (auto func : getOperation().getOps<FuncOp>())
+      func.getBody().getBlocks().clear();
+    return success();
   }
 
+  LogicalResult generate(ModuleOp kernels, const Target &target, const CodeFiles &files) {
+    if (target.kind() == TargetKind::cuda)
+      return generateCudaCode(getOperation(), kernels, static_cast<const CudaTarget &>(target), files);
+    for (auto func : getOperation().getOps<FuncOp>())
+      if (isTemplate(func))
+        return func.emitError() << "kernel '" << func.getSymName() << "': " << target.name() << " has no implementation "
+                                << func.getImplAttr().getName() << "; it has generated";
+    return generateCpuCode(getOperation(), kernels, target, files);
+  }
+
+  /// Of the generated kernels; templates take theirs as they are.
   OwningOpRef<ModuleOp> copyKernels() {
     OwningOpRef<ModuleOp> kernels = ModuleOp::create(getOperation().getLoc());
     for (auto func : getOperation().getOps<FuncOp>()) {
+      if (isTemplate(func))
+        continue;
       auto copy = cast<FuncOp>(func->clone());
       copy.setPublic();
       kernels->push_back(copy);
@@ -57,7 +73,7 @@ struct GenerateCode : kimi::passes::impl::GenerateCodeBase<GenerateCode> {
     return kernels;
   }
 
-  /// Tiles the copies and brings their grids home; the originals lose their bodies.
+  /// Tiles the copies and brings their grids home.
   LogicalResult tile(ModuleOp kernels, const CodeFiles &files) {
     PassManager passes(&getContext());
     passes.addNestedPass<FuncOp>(createTileToGrid());
@@ -69,9 +85,9 @@ struct GenerateCode : kimi::passes::impl::GenerateCodeBase<GenerateCode> {
       return failure();
     SymbolTable symbols(kernels);
     for (auto func : getOperation().getOps<FuncOp>()) {
-      func->setAttr(kGridAttr, symbols.lookup(func.getSymName())->getAttr(kGridAttr));
+      if (!isTemplate(func))
+        func->setAttr(kGridAttr, symbols.lookup(func.getSymName())->getAttr(kGridAttr));
       func->setAttr(kimi::kernel::kSymbolAttr, func.getSymNameAttr());
-      func.getBody().getBlocks().clear();
     }
     return success();
   }

@@ -35,6 +35,19 @@ public:
     return text;
   }
 
+  FailureOr<std::string> runBody(ArrayRef<std::string> argumentNames, unsigned outside) {
+    for (auto [argument, name] : llvm::zip_equal(func.getArguments(), argumentNames)) {
+      if (isa<MemRefType>(argument.getType()))
+        pointers[argument] = {name, {}, {}};
+      else
+        names[argument] = name;
+    }
+    depth = outside;
+    if (failed(printBlock(func.getBody().front())))
+      return failure();
+    return text;
+  }
+
 private:
   //===- names --------------------------------------------------------------------------------------------------===//
 
@@ -110,7 +123,7 @@ private:
           }
           return refuse(op, "a dimension that is no constant");
         })
-        .Case<memref::LoadOp, memref::StoreOp, vector::LoadOp, vector::ExtractOp>(
+        .Case<memref::LoadOp, memref::StoreOp, vector::LoadOp, vector::StoreOp, vector::ExtractOp, vector::FromElementsOp>(
             [&](auto access) { return printAccess(access); })
         .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](auto region) { return printRegion(region); })
         .Case<gpu::ThreadIdOp, gpu::BlockIdOp, gpu::BarrierOp, gpu::ShuffleOp>(
@@ -235,17 +248,42 @@ private:
     return success();
   }
 
-  /// Aligned to 16 bytes, or to its size where that is less.
-  LogicalResult printAccess(vector::LoadOp op) {
-    auto type = op.getVectorType();
+  /// "vec<bf16, 4>": aligned to 16 bytes, or to its size where that is less.
+  static std::optional<std::string> vectorType(VectorType type) {
     auto element = cudaType(type.getElementType());
     if (!element || type.getRank() != 1)
-      return refuse(op, "a load of " + printed(type));
-    std::string vector = "vec<" + *element + ", " + std::to_string(type.getNumElements()) + ">", name = fresh("w");
-    names[op] = name;
+      return std::nullopt;
+    return "vec<" + *element + ", " + std::to_string(type.getNumElements()) + ">";
+  }
+
+  LogicalResult printAccess(vector::LoadOp op) {
+    auto vector = vectorType(op.getVectorType());
+    if (!vector)
+      return refuse(op, "a load of " + printed(op.getVectorType()));
+    std::string name = names[op] = fresh("w");
     indent();
-    os << "const " << vector << " " << name << " = *reinterpret_cast<const " << vector << " *>(&"
-       << this->element(op.getBase(), op.getIndices()) << ");\n";
+    os << "const " << *vector << " " << name << " = *reinterpret_cast<const " << *vector << " *>(&"
+       << element(op.getBase(), op.getIndices()) << ");\n";
+    return success();
+  }
+
+  LogicalResult printAccess(vector::FromElementsOp op) {
+    auto vector = vectorType(op.getType());
+    if (!vector)
+      return refuse(op, "a vector of " + printed(op.getType()));
+    std::string name = names[op] = fresh("w");
+    indent();
+    os << "const " << *vector << " " << name << " = {{" << llvm::join(textsOf(op.getElements()), ", ") << "}};\n";
+    return success();
+  }
+
+  LogicalResult printAccess(vector::StoreOp op) {
+    auto vector = vectorType(op.getVectorType());
+    if (!vector)
+      return refuse(op, "a store of " + printed(op.getVectorType()));
+    indent();
+    os << "*reinterpret_cast<" << *vector << " *>(&" << element(op.getBase(), op.getIndices())
+       << ") = " << textOf(op.getValueToStore()) << ";\n";
     return success();
   }
 
@@ -415,6 +453,10 @@ private:
 } // namespace
 
 FailureOr<std::string> printCuda(func::FuncOp func) { return CudaPrinter(func).run(); }
+
+FailureOr<std::string> printCudaBody(func::FuncOp func, ArrayRef<std::string> names, unsigned depth) {
+  return CudaPrinter(func).runBody(names, depth);
+}
 
 llvm::StringRef cudaPrelude() { return cuda::templateText("prelude.cuh"); }
 

@@ -12,6 +12,9 @@ namespace kimi::passes {
 /// linalg. An operation or type that has no form here is an error that names it and the kernel.
 mlir::FailureOr<std::string> printCuda(mlir::func::FuncOp func);
 
+/// The body of `func` alone, as the inside of a function at `depth`; its arguments are called `names`.
+mlir::FailureOr<std::string> printCudaBody(mlir::func::FuncOp func, llvm::ArrayRef<std::string> names, unsigned depth);
+
 /// The text that every kernel begins with.
 llvm::StringRef cudaPrelude();
 

@@ -134,7 +134,7 @@ kernel::FuncOp Outliner::declare(const FusionGroup &group, const DimAnalysis &di
   SmallVector<Attribute> names;
   for (Operation *op : opsOf(group))
     names.push_back(builder.getStringAttr(op->getName().stripDialect()));
-  func->setAttr("kernel.ops", builder.getArrayAttr(names));
+  func->setAttr(kernel::kOpsAttr, builder.getArrayAttr(names));
   return func;
 }
 
@@ -234,7 +234,7 @@ struct Fuse : kimi::passes::impl::FuseBase<Fuse> {
   void runOnOperation() override {
     Outliner outliner(getOperation());
     for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
-      if (failed(fuse(function, outliner)))
+      if (!function.isExternal() && failed(fuse(function, outliner)))
         return signalPassFailure();
     numKernels = outliner.numKernels();
   }

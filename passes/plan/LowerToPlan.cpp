@@ -159,11 +159,9 @@ LogicalResult Lowering::defineWeight(kimi::model::WeightOp weight) {
 LogicalResult Lowering::defineKernel(KernelFunc func) {
   if (!func.getImplAttr())
     return func.emitError() << "'" << func.getSymName() << "' has no implementation: run select first";
-  auto launch = func->getAttrOfType<DictionaryAttr>(kLaunchAttr);
-  auto number = [&](StringRef name) { return launch ? launch.getAs<IntegerAttr>(name) : IntegerAttr(); };
   KernelOp::create(builder, func.getLoc(), builder.getStringAttr(symbolOf(func)), func.getImplAttr(),
-                   func.getCostAttr(), func->getAttrOfType<StringAttr>(kKernelCodeAttr), number("threads"),
-                   number("shared_bytes"));
+                   func.getCostAttr(), func->getAttrOfType<StringAttr>(kKernelCodeAttr),
+                   func->getAttrOfType<kimi::kernel::LaunchAttr>(kLaunchAttr));
   return success();
 }
 

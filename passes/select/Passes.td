@@ -3,12 +3,29 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PeelProducts : Pass<"kimi-peel-products", "::mlir::ModuleOp"> {
+  let summary = "Split kernels of several matrix products into kernels of one, where a template could serve them";
+  let description = [{
+    A template computes one product. Where the target has one that may serve (`kimi.overrides` can forbid it), all products
+    of a kernel but the last become kernels of their own; their sums stay f32, so nothing is rounded that was not before.
+    Does nothing for targets without templates.
+
+    Before: `%y = kernel.call @linear_swiglu_round_64x32(%x, %gate, %up)`
+    After: `%g = kernel.call @linear_64x32(%x, %gate)`, `%y = kernel.call @linear_swiglu_round_64x32(%x, %up, %g)`
+  }];
+  let dependentDialects = ["::kimi::kernel::KernelDialect"];
+}
+
 def SelectImplementation : Pass<"kimi-select-implementation", "::mlir::ModuleOp"> {
   let summary = "Choose an implementation and its parameters for every kernel";
   let description = [{
     Reads the module attribute `kimi.overrides` (["OP=NAME", ..], "*" for every operation): an operation that no kernel
-    holds, or an implementation that does not exist, is an error that lists what does. `generated` exists for every
-    kernel; its parameter is the tile of the result that one task computes, 0 = the whole dimension.
+    holds, or an implementation that does not exist or could serve no kernel, is an error that says what does. `generated`
+    exists for every kernel; its parameter is the tile of the result that one task computes, 0 = the whole dimension.
+
+    Where a template of the target accepts a kernel for the most rows that an entry has, the entry calls a copy of the
+    kernel, NAME_uptoN, N the most rows that the copy serves; functions between the two are copied, too. Entries with
+    the same choices share copies.
 
     Before: `kernel.func private @linear_4x8(..) attributes {kernel.ops = ["linear"]}`
     After: `kernel.func private @linear_4x8(..) attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 64>}>, ..}`

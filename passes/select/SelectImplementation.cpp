@@ -1,9 +1,7 @@
 // kimi-select-implementation: which implementation serves each kernel, and the tile one task computes.
 #include "dialects/kimi/Kimi.h"
-#include "passes/Target.h"
+#include "passes/select/InstantiateTemplates.h"
 #include "passes/select/Passes.h"
-
-#include "llvm/ADT/StringSet.h"
 
 namespace kimi::passes {
 #define GEN_PASS_DEF_SELECTIMPLEMENTATION
@@ -14,8 +12,6 @@ using namespace mlir;
 using kimi::kernel::FuncOp;
 
 namespace {
-
-constexpr StringRef kGenerated = "generated";
 
 enum class Shape { Product, RowReduction, Elementwise };
 
@@ -63,49 +59,36 @@ SmallVector<int64_t> tileOf(FuncOp func, const kimi::passes::TaskTiles &tiles) {
 
 struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<SelectImplementation> {
   void runOnOperation() override {
-    if (failed(checkOverrides()))
-      return signalPassFailure();
     auto target = kimi::passes::Target::of(getOperation());
     if (failed(target))
+      return signalPassFailure();
+    auto templates = kimi::passes::templatesOf(**target);
+    auto overrides = kimi::passes::Overrides::of(getOperation(), kimi::passes::implementationsOf(templates));
+    if (failed(overrides))
       return signalPassFailure();
     Builder builder(&getContext());
     for (auto func : getOperation().getOps<FuncOp>()) {
       auto parameters = builder.getDictionaryAttr(
           builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func, (*target)->tiles()))));
-      func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kGenerated), parameters));
+      func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kimi::passes::kGenerated), parameters));
     }
+    // --weights=reference: a tuned implementation would have to be told where in the checkpoint's file its weight lies.
+    auto mode = getOperation()->getAttrOfType<StringAttr>(kimi::model::kWeightsAttr);
+    if (mode && mode.getValue() == "reference")
+      templates.clear();
+    if (failed(checkServed(*overrides, kimi::passes::instantiateTemplates(getOperation(), templates, *overrides))))
+      signalPassFailure();
   }
 
-  /// Every override must name an operation of some kernel and an implementation that can serve it.
-  LogicalResult checkOverrides() {
-    auto overrides = getOperation()->getAttrOfType<ArrayAttr>(kimi::model::kOverridesAttr);
-    if (!overrides)
-      return success();
-    llvm::StringSet<> ops;
-    for (auto func : getOperation().getOps<FuncOp>())
-      if (auto names = func->getAttrOfType<ArrayAttr>("kernel.ops"))
-        for (auto name : names.getAsRange<StringAttr>())
-          ops.insert(name.getValue());
-    for (auto entry : overrides.getAsRange<StringAttr>()) {
-      auto [op, implementation] = entry.getValue().split('=');
-      if (op != "*" && !ops.contains(op))
-        return getOperation().emitError()
-               << "--impl " << entry.getValue() << ": no kernel holds an operation '" << op
-               << "'; operations here: " << sortedNames(ops);
-      if (implementation != kGenerated)
-        return getOperation().emitError() << "--impl " << entry.getValue() << ": '" << op
-                                          << "' has no implementation '" << implementation
-                                          << "'; it can be served by: " << kGenerated;
-    }
+  /// What people asked for by name serves at least one kernel.
+  LogicalResult checkServed(const kimi::passes::Overrides &overrides, const kimi::passes::Refusals &refusals) {
+    for (auto [op, implementation] : overrides.demands())
+      if (auto refusal = refusals.find(implementation); refusal != refusals.end())
+        return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
+                                          << " can serve no kernel of this plan"
+                                          << (refusal->second.empty() ? "" : ": " + refusal->second)
+                                          << "; use " << kimi::passes::kGenerated;
     return success();
-  }
-
-  static std::string sortedNames(const llvm::StringSet<> &names) {
-    SmallVector<StringRef> sorted;
-    for (const auto &name : names)
-      sorted.push_back(name.getKey());
-    llvm::sort(sorted);
-    return llvm::join(sorted, ", ");
   }
 };
 

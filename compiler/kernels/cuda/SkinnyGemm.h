@@ -3,6 +3,7 @@
 // Thread rule: plain functions.
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 #include <array>
@@ -28,6 +29,7 @@ struct SkinnyProblem {
   /// Rows of the weight that one 128-row grid of scales covers, each segment beginning with a scale row of
   /// its own; empty: one segment. q_a and kv_a in one weight: {1536, 576}.
   std::vector<int64_t> scaleSegments;
+  int tokenSymbol = 1; ///< which of `dims` says how many tokens a step has (DimSymbol of runtime/schema)
 };
 
 /// Compile-time parameters; their meaning stands in skinny_gemm_memory.cuh.
@@ -84,8 +86,10 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &para
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &parameters,
                           const Splice &prologue);
 
-/// The whole source text of kernel `name`: NVRTC compiles it for sm_90a without any header.
+/// The whole source text of kernel `name`: NVRTC compiles it for sm_90a without any header. With `order`, the names
+/// of all arguments between dims and the tensor maps, they come in that order.
 std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const SkinnyParameters &parameters,
-                       const Splice &prologue, const Splice &epilogue);
+                       const Splice &prologue, const Splice &epilogue,
+                       llvm::ArrayRef<std::string> order = {});
 
 } // namespace kimi::cuda

@@ -52,11 +52,27 @@ llvm::Expected<SkinnyParameters> chooseSkinnyAmpere(const SkinnyProblem &problem
   for (p.weightStages = 6; p.weightStages > 2 && sharedBytes(problem, p) > mostSharedBytes / 2;
        --p.weightStages) {
   }
-  SkinnyParameters checked = p;
-  checked.depthGroups = 1;
-  if (llvm::Error error = checkSkinny(problem, checked, prologue, epilogue))
+  if (llvm::Error error = checkSkinnyAmpere(problem, p, epilogue))
     return error;
   return p;
+}
+
+llvm::Error checkSkinnyAmpere(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &epilogue) {
+  const auto refuse = [](const char *format, auto... values) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), format, values...);
+  };
+  if (problem.format == SkinnyFormat::e4m3xE4m3)
+    return refuse("skinny_gemm for sm_80 takes bf16 activations: sm_80 has no e4m3 products; use profile w8a16");
+  if (p.depthGroups < 1 || p.rowTiles < 1 || p.rowTiles * p.depthGroups > 8)
+    return refuse("skinny_gemm for sm_80: row_tiles * depth_groups is 1 to 8, not %d * %d", p.rowTiles, p.depthGroups);
+  if (p.weightStages < 2)
+    return refuse("skinny_gemm for sm_80: weight_stages is at least 2, not %d", p.weightStages);
+  if (const int bytes = sharedBytes(problem, p); bytes > mostSharedBytes)
+    return refuse("skinny_gemm for sm_80: %d bytes of shared memory, %d are there: take fewer weight_stages", bytes,
+                  mostSharedBytes);
+  SkinnyParameters checked = p; // what both architectures ask for
+  checked.depthGroups = 1;
+  return checkSkinny(problem, checked, {}, epilogue);
 }
 
 SkinnyLaunch skinnyLaunchAmpere(const SkinnyProblem &problem, const SkinnyParameters &p) {
@@ -68,7 +84,7 @@ SkinnyLaunch skinnyLaunchAmpere(const SkinnyProblem &problem, const SkinnyParame
 }
 
 std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem, const SkinnyParameters &p,
-                             const Splice &epilogue) {
+                             const Splice &epilogue, llvm::ArrayRef<std::string> order) {
   std::string text;
   llvm::raw_string_ostream os(text);
   const SkinnyLaunch launch = skinnyLaunchAmpere(problem, p);
@@ -78,6 +94,7 @@ std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
              {{"columns", problem.columns},
               {"depth", problem.depth},
               {"tokens", problem.tokens},
+              {"tokenSymbol", problem.tokenSymbol},
               {"tokenTile", p.tokenTile},
               {"rowTiles", p.rowTiles},
               {"depthGroups", p.depthGroups},
@@ -85,11 +102,13 @@ std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
               {"stages", p.weightStages}});
   os << "\n"
      << epilogue.text << "\n\nstatic_assert(Memory80<Shape>::bytes == " << launch.sharedBytes << ");\n\n";
-  std::vector<std::string> arguments = {"const long long *dims", "const Shape::Weight *weight"};
+  std::vector<std::string> arguments = {"const Shape::Weight *weight"};
   if (scaled)
     arguments.push_back("const float *weightScales");
   arguments.push_back("const Bf16 *activations");
   llvm::append_range(arguments, epilogue.arguments);
+  arguments = inOrder(std::move(arguments), order);
+  arguments.insert(arguments.begin(), "const long long *dims");
   printKernelHead(os, name, launch.threads, 1, arguments);
   os << "  skinnyGemm80<Shape>(sharedMemory, dims, weight, " << (scaled ? "weightScales" : "nullptr")
      << ", activations, " << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";

@@ -13,12 +13,17 @@ namespace kimi::cuda {
 llvm::Expected<SkinnyParameters> chooseSkinnyAmpere(const SkinnyProblem &problem, const Splice &prologue,
                                                     const Splice &epilogue);
 
+/// Why these parameters or this epilogue are not possible; success if they are.
+llvm::Error checkSkinnyAmpere(const SkinnyProblem &problem, const SkinnyParameters &parameters,
+                              const Splice &epilogue);
+
 /// No tensor maps, no cluster. Arguments, after dims: weight, [weight scales], activations, those of the
 /// epilogue.
 SkinnyLaunch skinnyLaunchAmpere(const SkinnyProblem &problem, const SkinnyParameters &parameters);
 
 /// The whole source text of kernel `name`: NVRTC compiles it for sm_80 without any header.
 std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
-                             const SkinnyParameters &parameters, const Splice &epilogue);
+                             const SkinnyParameters &parameters, const Splice &epilogue,
+                             llvm::ArrayRef<std::string> order = {});
 
 } // namespace kimi::cuda

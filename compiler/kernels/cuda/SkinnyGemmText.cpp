@@ -60,8 +60,8 @@ int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, c
 }
 
 std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
-                                      const Splice &epilogue) {
-  std::vector<std::string> arguments = {"const long long *dims", "const Shape::Weight *weight"};
+                                      const Splice &epilogue, llvm::ArrayRef<std::string> order) {
+  std::vector<std::string> arguments = {"const Shape::Weight *weight"};
   if (problem.format != SkinnyFormat::bf16xBf16)
     arguments.push_back("const float *weightScales");
   arguments.push_back("const Shape::Token *activations");
@@ -69,6 +69,8 @@ std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice
     arguments.push_back("const float *tokenScales");
   llvm::append_range(arguments, prologue.arguments);
   llvm::append_range(arguments, epilogue.arguments);
+  arguments = inOrder(std::move(arguments), order);
+  arguments.insert(arguments.begin(), "const long long *dims");
   arguments.push_back("const __grid_constant__ TensorMap weightMap");
   arguments.push_back("const __grid_constant__ TensorMap tokenMap");
   return arguments;
@@ -99,16 +101,25 @@ void printKernelHead(llvm::raw_ostream &os, llvm::StringRef name, int threads, i
   os << llvm::join(arguments, ",\n    ") << ") {\n";
 }
 
-std::string constructSplice(llvm::StringRef type, const Splice &splice) {
-  // The last word of "const Bf16 *residual".
-  const auto nameOf = [](llvm::StringRef argument) {
-    return argument.substr(argument.find_last_of(" *&") + 1).str();
+llvm::StringRef argumentName(llvm::StringRef argument) {
+  return argument.substr(argument.find_last_of(" *&") + 1);
+}
+
+std::vector<std::string> inOrder(std::vector<std::string> arguments, llvm::ArrayRef<std::string> order) {
+  const auto position = [&](llvm::StringRef argument) {
+    return llvm::find(order, argumentName(argument)) - order.begin();
   };
-  return (type + "{" + llvm::join(llvm::map_range(splice.arguments, nameOf), ", ") + "}").str();
+  std::stable_sort(arguments.begin(), arguments.end(),
+                   [&](llvm::StringRef a, llvm::StringRef b) { return position(a) < position(b); });
+  return arguments;
+}
+
+std::string constructSplice(llvm::StringRef type, const Splice &splice) {
+  return (type + "{" + llvm::join(llvm::map_range(splice.arguments, argumentName), ", ") + "}").str();
 }
 
 std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const SkinnyParameters &p,
-                       const Splice &prologue, const Splice &epilogue) {
+                       const Splice &prologue, const Splice &epilogue, llvm::ArrayRef<std::string> order) {
   std::string text;
   llvm::raw_string_ostream os(text);
   const SkinnyLaunch launch = skinnyLaunch(problem, p, prologue);
@@ -118,6 +129,7 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
              {{"columns", problem.columns},
               {"depth", problem.depth},
               {"tokens", problem.tokens},
+              {"tokenSymbol", problem.tokenSymbol},
               {"tokenTile", p.tokenTile},
               {"rowTiles", p.rowTiles},
               {"depthGroups", p.depthGroups},
@@ -133,7 +145,7 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
      << epilogue.text << "\n\n";
   os << "static_assert(Memory<Shape>::bytes == " << launch.sharedBytes << ");\n";
   os << "static_assert(skinnyThreads<Shape, Prologue>() == " << launch.threads << ");\n\n";
-  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue));
+  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue, order));
   os << "  skinnyGemm<Shape>(sharedMemory, dims, "
      << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales") << ", activations, "
      << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")

@@ -23,6 +23,12 @@ void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const Skinn
 void printKernelHead(llvm::raw_ostream &os, llvm::StringRef name, int threads, int residency,
                      llvm::ArrayRef<std::string> arguments);
 
+/// The name that an argument declares: "residual" of "const Bf16 *residual".
+llvm::StringRef argumentName(llvm::StringRef argument);
+
+/// `arguments` in the order of their names in `order`; as they are where that is empty.
+std::vector<std::string> inOrder(std::vector<std::string> arguments, llvm::ArrayRef<std::string> order);
+
 /// `Epilogue{out, residual}`: a functor built from its arguments.
 std::string constructSplice(llvm::StringRef type, const Splice &splice);
 

@@ -61,7 +61,7 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     if constexpr (clustered)
       waitCluster(); // the other blocks have begun, and their barriers are ready
     waitForPredecessors();
-    const Finish<Shape> finish(shared, place, static_cast<int>(dims[1]));
+    const Finish<Shape> finish(shared, place, static_cast<int>(dims[Shape::tokenSymbol]));
     finish.expect();
     float totals[Shape::tokenTile / 2];
     Consumer<Shape>(shared, place).run(totals);
@@ -85,12 +85,13 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
       }
       if constexpr (M::tokensScaled) {
         waitForPredecessors();
-        loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place);
+        loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place,
+                               static_cast<int>(dims[Shape::tokenSymbol]));
       }
     } else if (helper >= 4) {
       if constexpr (transforms) {
         waitForPredecessors();
-        transformTokens<Shape>(shared, activations, static_cast<int>(dims[1]), place, prologue);
+        transformTokens<Shape>(shared, activations, static_cast<int>(dims[Shape::tokenSymbol]), place, prologue);
       }
     }
   }

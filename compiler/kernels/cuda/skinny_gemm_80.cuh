@@ -109,7 +109,7 @@ __device__ __forceinline__ void skinnyGemm80(unsigned char *shared, const long l
                                              const Bf16 *activations, const Epilogue &epilogue) {
   using M = Memory80<Shape>;
   const Place<Shape, M> place;
-  const int tokens = static_cast<int>(dims[1]);
+  const int tokens = static_cast<int>(dims[Shape::tokenSymbol]);
   const Warp80<Shape> warp{sharedAddress(shared), weight, activations, place.row, tokens};
   const int tile = threadIdx.x / 128 % Shape::rowTiles;
   const int scaleRow = Shape::scaleRow(min(place.row + 64 * tile, Shape::columns - 1));

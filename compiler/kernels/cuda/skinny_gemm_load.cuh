@@ -60,7 +60,7 @@ __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const fl
 // [stage][token] in the ring. Copies that nobody waits for, as far ahead as the tokens themselves.
 template <class Shape>
 __device__ __forceinline__ void loadTokenScales(unsigned shared, const float *scales,
-                                                const Place<Shape> &place) {
+                                                const Place<Shape> &place, int tokens) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
   for (int index = 0; index < place.count; ++index) {
@@ -68,10 +68,10 @@ __device__ __forceinline__ void loadTokenScales(unsigned shared, const float *sc
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
 #pragma unroll
     for (int first = 0; first < Shape::tokenTile; first += 32)
-      if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && token < Shape::tokens)
+      if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && token < tokens)
         copyWord(shared + M::tokenScales +
-                     (stage * Shape::tokenTile + token) * 4, // what is beyond dims[tokens] touches
-                 scales + token * M::chunks + place.firstChunk + index); // columns that nobody stores
+                     (stage * Shape::tokenTile + token) * 4, // beyond: columns that nobody stores
+                 scales + token * M::chunks + place.firstChunk + index);
     arriveAfterCopies(barriers.fullTokens(stage));
   }
 }

@@ -216,3 +216,23 @@ func.func @dequantise_c4(%c: tensor<2x64x16xf8E4M3FN>, %s: tensor<4x1xf32>) {
   %0 = kernel.dequantise %c, %s blocks 8 x 128 panels : tensor<2x64x16xf8E4M3FN>, tensor<4x1xf32> -> tensor<2x64x16xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{a tensor map of 2 dimensions has as many box sizes and one stride less, not 1 and 1}}
+#tensor_map_c1 = #kernel.tensor_map<argument 0 : bf16, shape [#kernel.extent<one * 64 by 1>, #kernel.extent<tokens * 1 by 1>], strides [128], box [64], swizzle 128>
+
+// -----
+
+// expected-error @+1 {{the shape of a tensor map is made of #kernel.extent, not [64]}}
+#tensor_map_c2 = #kernel.tensor_map<argument 0 : bf16, shape [64], strides [], box [64], swizzle 128>
+
+// -----
+
+// expected-error @+1 {{a tensor map swizzles by 0, 32, 64 or 128 bytes, not 48}}
+#tensor_map_c3 = #kernel.tensor_map<argument 0 : bf16, shape [#kernel.extent<one * 64 by 1>], strides [], box [64], swizzle 48>
+
+// -----
+
+// expected-error @+1 {{tensor_maps holds #kernel.tensor_map, not [1]}}
+#launch_c1 = #kernel.launch<threads = 32, shared_bytes = 0, tensor_maps = [1]>

@@ -80,4 +80,9 @@ module @kernels {
     %1 = kernel.dequantise %n, %g blocks 1 x 32 : tensor<32x64xi8>, tensor<32x4xbf16> -> tensor<32x128xf32>
     return
   }
+
+  // CHECK: func.func private @launch() attributes {kernel.launch = #kernel.launch<threads = 384, shared_bytes = 4096, cluster = 2, programmatic = true, tensor_maps = [#kernel.tensor_map<argument 1 : bf16, shape [#kernel.extent<one * 64 by 1>, #kernel.extent<tokens * 1 by 1>], strides [128], box [64, 8], swizzle 128>]>}
+  func.func private @launch() attributes {kernel.launch = #kernel.launch<threads = 384, shared_bytes = 4096, cluster = 2, programmatic = true,
+      tensor_maps = [#kernel.tensor_map<argument 1 : bf16, shape [#kernel.extent<one * 64 by 1>, #kernel.extent<tokens * 1 by 1>],
+                                        strides [128], box [64, 8], swizzle 128>]>}
 }

@@ -88,7 +88,7 @@ def compile_artifact(build, family, profile, seed, folder):
     subprocess.run([tools / "kimi-random-checkpoint", family, folder / family, "--seed", str(seed)], check=True,
                    stdout=subprocess.DEVNULL)
     subprocess.run([tools / "kimic", folder / family, "-o", folder / "artifact.kimi", "--target", "cuda:sm_90a",
-                    "--numerics", profile, "--quiet"], check=True)
+                    "--numerics", profile, "--quiet", "--impl", "*=generated"], check=True)  # templates need a GPU
     return folder / "artifact.kimi"
 
 

@@ -10,7 +10,7 @@
 // IR: kernel.func private @linear_swiglu_round_64x32
 // IR-SAME: kernel.code = "{{[0-9a-f]+}}.cubin"
 // IR-SAME: kernel.grid = [#kernel.extent<tokens * 1 by 16>, #kernel.extent<one * 64 by 16>]
-// IR-SAME: kernel.launch = {shared_bytes = 3072 : i64, threads = 256 : i64}
+// IR-SAME: kernel.launch = #kernel.launch<threads = 256, shared_bytes = 3072>
 
 // CU: extern "C" __global__ void __launch_bounds__(256, 1)
 // CU-NEXT: linear_swiglu_round_64x32(const i64 *__restrict__ dims, u8 *__restrict__ b0,

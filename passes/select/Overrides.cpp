@@ -1,0 +1,69 @@
+#include "passes/select/Overrides.h"
+
+#include "dialects/kimi/Kimi.h"
+
+using namespace mlir;
+using kimi::kernel::FuncOp;
+
+namespace kimi::passes {
+
+SmallVector<StringRef> operationsOf(FuncOp kernel) {
+  SmallVector<StringRef> names;
+  if (auto ops = kernel->getAttrOfType<ArrayAttr>(kernel::kOpsAttr))
+    for (auto name : ops.getAsRange<StringAttr>())
+      names.push_back(name.getValue());
+  return names;
+}
+
+static std::string sortedNames(const llvm::StringSet<> &names) {
+  SmallVector<StringRef> sorted;
+  for (const auto &name : names)
+    sorted.push_back(name.getKey());
+  llvm::sort(sorted);
+  return llvm::join(sorted, ", ");
+}
+
+FailureOr<Overrides> Overrides::of(ModuleOp module, ArrayRef<StringRef> implementations) {
+  Overrides overrides;
+  auto texts = module->getAttrOfType<ArrayAttr>(kimi::model::kOverridesAttr);
+  if (!texts)
+    return overrides;
+  llvm::StringSet<> ops;
+  for (auto func : module.getOps<FuncOp>())
+    for (StringRef name : operationsOf(func))
+      ops.insert(name);
+  for (auto text : texts.getAsRange<StringAttr>()) {
+    auto [op, implementation] = text.getValue().split('=');
+    if (op != "*" && !ops.contains(op))
+      return module.emitError() << "--impl " << text.getValue() << ": no kernel holds an operation '" << op
+                                << "'; operations here: " << sortedNames(ops);
+    if (!llvm::is_contained(implementations, implementation))
+      return module.emitError() << "--impl " << text.getValue() << ": '" << op << "' has no implementation '"
+                                << implementation << "'; it can be served by: " << llvm::join(implementations, ", ");
+    overrides.entries.emplace_back(op, implementation);
+  }
+  return overrides;
+}
+
+bool Overrides::allow(FuncOp kernel, StringRef implementation) const {
+  SmallVector<StringRef> ops = operationsOf(kernel);
+  bool isNamed = false, isAllowed = true;
+  for (auto [op, asked] : entries)
+    if (llvm::is_contained(ops, op)) {
+      isNamed = true;
+      isAllowed &= asked == implementation;
+    }
+  if (isNamed)
+    return isAllowed;
+  return llvm::all_of(entries, [&](auto entry) { return entry.first != "*" || entry.second == implementation; });
+}
+
+SmallVector<std::pair<StringRef, StringRef>> Overrides::demands() const {
+  SmallVector<std::pair<StringRef, StringRef>> result;
+  for (auto entry : entries)
+    if (entry.second != kGenerated)
+      result.push_back(entry);
+  return result;
+}
+
+} // namespace kimi::passes

@@ -1,0 +1,185 @@
+#include "passes/select/SkinnyProduct.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using kimi::kernel::DequantiseOp;
+using kimi::kernel::DimSymbol;
+using kimi::kernel::FuncOp;
+
+namespace kimi::passes {
+
+namespace {
+
+constexpr int64_t kScaleBlock = 128;
+
+/// Where an operand comes from: an argument, and the argument with its scales.
+struct Operand {
+  unsigned argument;
+  std::optional<unsigned> scales;
+};
+
+/// The number of the argument that `value` is, reshaped or not: its elements lie in the same order.
+std::optional<unsigned> argumentOf(Value value) {
+  while (auto reshape = value.getDefiningOp<tensor::CollapseShapeOp>())
+    value = reshape.getSrc();
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument ? std::optional(argument.getArgNumber()) : std::nullopt;
+}
+
+/// An operand of bf16, or of e4m3 with a scale per `scaleRows` x 128.
+std::optional<Operand> operandOf(Value value, int64_t scaleRows) {
+  if (auto dequantise = value.getDefiningOp<DequantiseOp>()) {
+    auto codes = argumentOf(dequantise.getCodes()), scales = argumentOf(dequantise.getScales());
+    bool hasBlocks = static_cast<int64_t>(dequantise.getBlockRows()) == scaleRows &&
+                     static_cast<int64_t>(dequantise.getBlockColumns()) == kScaleBlock && !dequantise.getPanels();
+    if (!codes || !scales || !hasBlocks || !isa<Float8E4M3FNType>(getElementTypeOrSelf(dequantise.getCodes())))
+      return std::nullopt;
+    return Operand{*codes, scales};
+  }
+  if (!isa<BFloat16Type>(getElementTypeOrSelf(value)))
+    return std::nullopt;
+  auto argument = argumentOf(value);
+  return argument ? std::optional(Operand{*argument, std::nullopt}) : std::nullopt;
+}
+
+bool isFilledWithZeros(Value value) {
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  return fill && (matchPattern(fill.getInputs()[0], m_PosZeroFloat()) || matchPattern(fill.getInputs()[0], m_AnyZeroFloat()));
+}
+
+Value withoutExtension(Value value) {
+  auto extension = value.getDefiningOp<arith::ExtFOp>();
+  return extension ? extension.getIn() : value;
+}
+
+/// out += a * b in f32, one rounding.
+bool sumsProducts(linalg::GenericOp op) {
+  Block &body = *op.getBody();
+  auto fma = body.getTerminator()->getOperand(0).getDefiningOp<math::FmaOp>();
+  if (!fma || fma.getC() != body.getArgument(2) || !fma.getType().isF32())
+    return false;
+  Value a = withoutExtension(fma.getA()), b = withoutExtension(fma.getB());
+  return (a == body.getArgument(0) && b == body.getArgument(1)) || (a == body.getArgument(1) && b == body.getArgument(0));
+}
+
+/// x[t, k] times w[n, k] to out[t, n].
+bool isTransposedProduct(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumLoops() != 3 || op.getNumReductionLoops() != 1)
+    return false;
+  Builder b(op.getContext());
+  auto map = [&](unsigned row, unsigned column) {
+    return AffineMap::get(3, 0, {b.getAffineDimExpr(row), b.getAffineDimExpr(column)}, op.getContext());
+  };
+  return op.getIndexingMapsArray() == SmallVector<AffineMap>{map(0, 2), map(1, 2), map(0, 1)};
+}
+
+/// Whose number the first, only unknown size of the argument is.
+std::optional<DimSymbol> rowsOf(FuncOp kernel, unsigned argument) {
+  SmallVector<kernel::ExtentAttr> dims = kernel.getArgumentDims(argument);
+  if (dims.size() != 1 || dims[0].getMultiplier() != 1 || dims[0].getDivisor() != 1)
+    return std::nullopt;
+  return dims[0].getSymbol();
+}
+
+std::optional<SkinnyProduct> matchProduct(FuncOp kernel, linalg::GenericOp op) {
+  if (!isTransposedProduct(op) || !sumsProducts(op) || !isFilledWithZeros(op.getDpsInits()[0]))
+    return std::nullopt;
+  auto x = operandOf(op.getDpsInputs()[0], 1), w = operandOf(op.getDpsInputs()[1], kScaleBlock);
+  auto weightType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
+  if (!x || !w || !weightType.hasStaticShape() || (x->scales && !w->scales))
+    return std::nullopt;
+  auto rows = rowsOf(kernel, x->argument);
+  if (!rows)
+    return std::nullopt;
+  auto format = x->scales   ? cuda::SkinnyFormat::e4m3xE4m3
+                : w->scales ? cuda::SkinnyFormat::e4m3xBf16
+                            : cuda::SkinnyFormat::bf16xBf16;
+  return SkinnyProduct{op,        w->argument,           x->argument,          w->scales, x->scales,
+                       *rows,     weightType.getShape()[0], weightType.getShape()[1], format};
+}
+
+llvm::Error refuse(FuncOp kernel, const Twine &why) {
+  return llvm::createStringError("kernel '" + kernel.getSymName() + "': " + why);
+}
+
+/// What may follow a product: elementwise operations [t, n], which read arguments where their maps say.
+bool isElementwise(linalg::GenericOp op, int64_t columns) {
+  bool isScalar = llvm::all_of(op.getBody()->without_terminator(), [](Operation &scalar) {
+    return isa<arith::ArithDialect, math::MathDialect>(scalar.getDialect());
+  });
+  if (!isScalar || op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
+    return false;
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  return op.getNumResults() == 1 && op.getNumReductionLoops() == 0 && type.getRank() == 2 && type.getShape()[1] == columns &&
+         op.getIndexingMapsArray().back().isIdentity() &&
+         llvm::all_of(op.getIndexingMapsArray(), [](AffineMap map) { return map.isProjectedPermutation(); });
+}
+
+bool hasKnownAddresses(RankedTensorType type) {
+  return type.getRank() == 0 || llvm::none_of(type.getShape().drop_front(), ShapedType::isDynamic);
+}
+
+llvm::Error checkEpilogue(FuncOp kernel, SkinnyProduct product) {
+  if (kernel.getNumResults() != 1)
+    return refuse(kernel, "skinny_gemm writes one result, not " + Twine(kernel.getNumResults()));
+  SmallVector<Value> open = {kernel.getBody().front().getTerminator()->getOperand(0)};
+  bool reached = false;
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      unsigned number = argument.getArgNumber();
+      if (number == product.weight || number == product.activations || number == product.weightScales ||
+          number == product.tokenScales)
+        return refuse(kernel, "skinny_gemm's epilogue reads argument " + Twine(number) + ", which its product reads: peel it");
+      if (!hasKnownAddresses(cast<RankedTensorType>(argument.getType())))
+        return refuse(kernel, "skinny_gemm's epilogue reads tensors whose first size alone is unknown: peel it");
+      continue;
+    }
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    reached |= generic == product.op;
+    if (generic == product.op)
+      continue;
+    if (!generic || !isElementwise(generic, product.columns))
+      return refuse(kernel, "'" + value.getDefiningOp()->getName().getStringRef() +
+                                "' after the product is no elementwise epilogue of skinny_gemm: peel it into a kernel of its own");
+    for (OpOperand *operand : generic.getDpsInputOperands()) {
+      if (!isa<BlockArgument>(operand->get()) && !generic.getMatchingIndexingMap(operand).isIdentity())
+        return refuse(kernel, "skinny_gemm passes an epilogue the sums of its own row and column only: peel what reads others");
+      open.push_back(operand->get());
+    }
+  }
+  return reached ? llvm::Error::success() : refuse(kernel, "its result does not come from its product");
+}
+
+} // namespace
+
+cuda::SkinnyProblem SkinnyProduct::problem(int64_t mostRows) const {
+  return {.columns = columns, .depth = depth, .tokens = mostRows, .format = format, .scaleSegments = {},
+          .tokenSymbol = static_cast<int>(rows)};
+}
+
+SmallVector<SkinnyProduct> findSkinnyProducts(FuncOp kernel) {
+  SmallVector<SkinnyProduct> products;
+  kernel.walk([&](linalg::GenericOp op) {
+    if (auto product = matchProduct(kernel, op))
+      products.push_back(*product);
+  });
+  return products;
+}
+
+llvm::Expected<SkinnyProduct> findSkinnyProduct(FuncOp kernel) {
+  SmallVector<SkinnyProduct> products = findSkinnyProducts(kernel);
+  if (products.size() != 1)
+    return refuse(kernel, "skinny_gemm takes one product x[t, k] * w[n, k] of bf16 or block-scaled e4m3, row-major; here are " +
+                              Twine(products.size()));
+  if (llvm::Error error = checkEpilogue(kernel, products[0]))
+    return error;
+  return products[0];
+}
+
+
+} // namespace kimi::passes

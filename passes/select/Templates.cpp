@@ -1,0 +1,65 @@
+#include "passes/select/Templates.h"
+
+#include "passes/select/Overrides.h"
+#include "passes/select/SkinnyGemm.h"
+#include "passes/select/SkinnyProduct.h"
+
+using namespace mlir;
+using kimi::kernel::FuncOp;
+
+namespace kimi::passes {
+
+namespace {
+
+/// compiler/kernels/cuda/SkinnyGemm.h
+class SkinnyGemmTemplate : public Template {
+public:
+  explicit SkinnyGemmTemplate(const CudaTarget &target) : target(target) {}
+
+  StringRef name() const override { return kSkinnyGemm; }
+
+  int64_t rowsServed(int64_t rows) const override {
+    for (int64_t served : {8, 16, 32, 64, 128})
+      if (rows <= served)
+        return served;
+    return 0;
+  }
+
+  llvm::Expected<DictionaryAttr> choose(FuncOp kernel, int64_t rows) const override {
+    llvm::Expected<SkinnyProduct> product = findSkinnyProduct(kernel);
+    if (!product)
+      return product.takeError();
+    if (!isWeight(kernel, product->weight))
+      return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm reads its second factor before its "
+                                     "predecessors have ended, but argument " + Twine(product->weight) + " is no weight");
+    llvm::Expected<cuda::SkinnyParameters> parameters = chooseSkinny(target, product->problem(rows));
+    if (!parameters)
+      return llvm::createStringError("kernel '" + kernel.getSymName() + "': " + llvm::toString(parameters.takeError()));
+    return toAttribute(kernel.getContext(), rows, *parameters);
+  }
+
+private:
+  static bool isWeight(FuncOp kernel, unsigned argument) {
+    return bool(kernel.getArgAttr(argument, kernel::kWeightAttr));
+  }
+
+  CudaTarget target;
+};
+
+} // namespace
+
+std::vector<std::unique_ptr<Template>> templatesOf(const Target &target) {
+  std::vector<std::unique_ptr<Template>> templates;
+  if (target.kind() == TargetKind::cuda)
+    templates.push_back(std::make_unique<SkinnyGemmTemplate>(static_cast<const CudaTarget &>(target)));
+  return templates;
+}
+
+SmallVector<StringRef> implementationsOf(ArrayRef<std::unique_ptr<Template>> templates) {
+  SmallVector<StringRef> names = {kGenerated};
+  for (const auto &tuned : templates)
+    names.push_back(tuned->name());
+  return names;
+}
+
+} // namespace kimi::passes

@@ -1,0 +1,54 @@
+// RUN: kimi-opt %s --split-input-file --kimi-generate-code="code-directory=%t" --verify-diagnostics
+// REQUIRES: nvrtc
+
+#full = affine_map<(t, n, k) -> (t, k)>
+#weight = affine_map<(t, n, k) -> (n, k)>
+#out = affine_map<(t, n, k) -> (t, n)>
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'edited': skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the 8 tokens of the entry, not 24}}
+  kernel.func private @edited(%x: tensor<?x64xbf16> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %w: tensor<64x64xbf16>)
+      -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+      attributes {impl = #kernel.impl<"skinny_gemm", {accumulators = 1, depth_groups = 1, residency = 1, row_tiles = 1, rows = 8, split = 1, successors = 0, token_stages = 2, token_tile = 24, weight_stages = 2}>} {
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %n = tensor.dim %x, %c0 : tensor<?x64xbf16>
+    %e = tensor.empty(%n) : tensor<?x64xf32>
+    %i = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %y = linalg.generic {indexing_maps = [#full, #weight, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x, %w : tensor<?x64xbf16>, tensor<64x64xbf16>) outs(%i : tensor<?x64xf32>) {
+    ^bb0(%a: bf16, %b: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      %1 = arith.extf %b : bf16 to f32
+      %2 = math.fma %0, %1, %o : f32
+      linalg.yield %2 : f32
+    } -> tensor<?x64xf32>
+    kernel.return %y : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'round': skinny_gemm takes one product x[t, k] * w[n, k] of bf16 or block-scaled e4m3, row-major; here are 0}}
+  kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"skinny_gemm", {rows = 8}>} {
+    kernel.return %x : tensor<8xf32>
+  }
+}
+
+// -----
+
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'round': cuda:sm_90a has no implementation 'magic'; it has generated and skinny_gemm}}
+  kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"magic", {}>} {
+    kernel.return %x : tensor<8xf32>
+  }
+}
+
+// -----
+
+module attributes {kimi.target = "cpu"} {
+  // expected-error @+1 {{kernel 'round': cpu has no implementation "skinny_gemm"; it has generated}}
+  kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"skinny_gemm", {rows = 8}>} {
+    kernel.return %x : tensor<8xf32>
+  }
+}
