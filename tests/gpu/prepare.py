@@ -2,8 +2,8 @@
 
     python prepare.py OUT [--build DIR] [--target cuda:sm_90a] [--family F ...] [--archive DIR [--limit 34MB]]
 
-OUT gets programs (bin/), the golden tests' and the example models' artifacts (artifacts/),
-the scripts and what they expect. `--archive` also packs it into archives no larger than the limit
+OUT gets programs (bin/), the golden tests' and the example models' artifacts (artifacts/), every kernel of one layer of
+Kimi-K2 (kernels/), the scripts and what they expect. `--archive` also packs it into archives no larger than the limit
 (archive.py), for machines that take no more at once.
 """
 import argparse
@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE.parent / "golden"))
 import archive
 import criterion
 import run as golden
+from kernels import describe
 
 PROGRAMS = ["kimi-run", "kimi-bench", "kimi-inspect", "kimi-serve"]
 MODELS = ["instruct-fp8", "thinking-int4"]  # of examples/model
@@ -68,6 +69,7 @@ def main():
         compile_golden(tools, args.out, family, args.target, manifest)
     shutil.rmtree(args.out / "checkpoints")
     compile_models(tools, args.out, args.target)
+    describe.describe_published(tools["kimic"], args.target, args.out / "kernels")
     shutil.copytree(HERE, args.out / "tests" / "gpu", ignore=shutil.ignore_patterns("__pycache__", "emulate"))
     shutil.copytree(HERE.parent / "golden", args.out / "tests" / "golden",
                     ignore=shutil.ignore_patterns("*.cpp", "*.h", "__pycache__"))
