@@ -20,6 +20,7 @@ import run as golden
 from kernels import describe
 
 PROGRAMS = ["kimi-run", "kimi-bench", "kimi-inspect", "kimi-serve"]
+RECORDER = "libkimi_timeline.so"  # of tests/gpu/timeline; built where there is a cupti.h
 MODELS = ["instruct-fp8", "thinking-int4"]  # of examples/model
 EXAMPLES = HERE.parents[1] / "examples" / "model"
 
@@ -44,7 +45,9 @@ def compile_models(tools, out, target):
 
 
 def copy_programs(build, out):
-    for name in PROGRAMS:
+    if not (build / "bin" / RECORDER).exists():
+        print(f"skipped {RECORDER}: it is not in {build / 'bin'}; tests/gpu/timeline needs it")
+    for name in [*PROGRAMS, RECORDER] if (build / "bin" / RECORDER).exists() else PROGRAMS:
         shutil.copy2(build / "bin" / name, out / "bin" / name)
         if strip := shutil.which("strip"):
             subprocess.run([strip, out / "bin" / name], check=True)

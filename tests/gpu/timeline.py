@@ -30,7 +30,7 @@ KINDS = {"expert_linear": ("experts", "#d1495b"), "attention": ("attention", "#2
          "dispatch": ("route, dispatch, combine", "#e07a3f"), "combine": ("route, dispatch, combine", "#e07a3f"),
          "sample": ("sample", "#444444")}
 OTHER = ("other", "#999999")
-WIDTH, LEFT, ROW, TOP = 1400, 190, 26, 64  # of the picture, in pixels
+WIDTH, LEFT, ROW, TOP = 1400, 230, 26, 64  # of the picture, in pixels
 
 
 def kind_of(name):
@@ -75,17 +75,19 @@ def steps_of(kernels):
     return steps
 
 
-def last_step(kernels):
-    """The last decode step: of those with the largest number of kernels is_graph, if there are graphs at all."""
+def decode_steps(kernels):
+    """The steps that are decode steps: CUDA graphs, if there are any at all."""
     steps = steps_of(kernels)
-    of_graphs = [step for step in steps if all(kernel["graph"] for kernel in step)]
     if not steps:
         sys.exit(f"timeline.py: among {len(kernels)} kernels no step runs from '{FIRST}..' to '{LAST}..'")
-    return (of_graphs or steps)[-1]
+    return [step for step in steps if all(kernel["graph"] for kernel in step)] or steps
 
 
-def measure(step):
-    """Times in µs: the whole step, when at least one kernel ran, gaps in which none did, and when two overlapped."""
+def measure(steps):
+    """Times of the last step in µs: the whole step, when at least one kernel ran, gaps in which none did, and when two
+    overlapped; and the median time from one step's end to the next one's begin, in which the host works."""
+    step = steps[-1]
+    between = [(after[0]["start"] - max(kernel["end"] for kernel in before)) / 1000 for before, after in zip(steps, steps[1:])]
     begin, busy_until, busy, overlap, gaps = step[0]["start"], step[0]["start"], 0, 0, []
     for kernel in step:
         if kernel["start"] > busy_until:
@@ -95,7 +97,8 @@ def measure(step):
         busy_until = max(busy_until, kernel["end"])
     return {"kernels": len(step), "is_graph": all(kernel["graph"] for kernel in step), "total": (busy_until - begin) / 1000,
             "busy": busy / 1000, "overlap": overlap / 1000, "gaps": len(gaps), "gap_sum": sum(gaps),
-            "gap_median": statistics.median(gaps or [0]), "gap_longest": max(gaps, default=0)}
+            "gap_median": statistics.median(gaps or [0]), "gap_longest": max(gaps, default=0),
+            "between_steps": statistics.median(between or [0]), "steps": len(steps)}
 
 
 def summary(step, numbers):
@@ -103,6 +106,8 @@ def summary(step, numbers):
     print(f"  total {numbers['total']:.1f} µs, busy {numbers['busy']:.1f} µs ({100 * numbers['busy'] / numbers['total']:.1f} %)")
     print(f"  {numbers['gaps']} gaps: median {numbers['gap_median']:.2f} µs, longest {numbers['gap_longest']:.2f} µs, "
           f"sum {numbers['gap_sum']:.1f} µs ({100 * numbers['gap_sum'] / numbers['total']:.1f} %); overlap {numbers['overlap']:.1f} µs")
+    if numbers["steps"] > 1:
+        print(f"  from a step's end to the next one's begin: median {numbers['between_steps']:.1f} µs ({numbers['steps']} steps)")
     times = collections.defaultdict(list)
     for kernel in step:
         times[kernel["name"]].append((kernel["end"] - kernel["start"]) / 1000)
@@ -165,8 +170,8 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     if args.artifact:
         record(args)
-    step = last_step(json.loads((args.kernels or args.out / "kernels.json").read_text()))
-    numbers = measure(step)
+    steps = decode_steps(json.loads((args.kernels or args.out / "kernels.json").read_text()))
+    step, numbers = steps[-1], measure(steps)
     summary(step, numbers)
     (args.out / "step.json").write_text(json.dumps({"measured in µs": numbers, "kernels": step}, indent=1) + "\n")
     title = f"{args.artifact.name}: one decode step, batch {args.batch}, context {args.context}" if args.artifact else "one decode step"

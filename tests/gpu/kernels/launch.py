@@ -11,6 +11,7 @@ from values import DTYPES, shape_of
 GUARD = 256  # bytes behind every result that must stay as they are
 POISON = 0xFF  # NaN in every float type, -1 in integers
 BLOCKS_TOO_MANY = 2  # a launch whose tasks depend on the step may have more blocks: those do nothing
+LONG, IN_A_ROW = 200.0, 20  # µs; launches
 MAX_DYNAMIC_SHARED_SIZE = 8  # of enum CUfunction_attribute
 
 
@@ -49,17 +50,19 @@ class Gpu:
         torch.cuda.synchronize()
 
     def microseconds(self, run, times=5):
-        """The median of some runs, after one."""
-        run()
-        measured = []
-        for _ in range(times):
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            begin.record()
+        """The median of some measurements. Short launches come in rows, so that the GPU does not wait for the host."""
+        once = self._measure(run, 1)
+        repeats = 1 if once > LONG else IN_A_ROW
+        return sorted(self._measure(run, repeats) / repeats for _ in range(times))[times // 2]
+
+    def _measure(self, run, repeats):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(repeats):
             run()
-            end.record()
-            end.synchronize()
-            measured.append(begin.elapsed_time(end) * 1000)
-        return sorted(measured)[times // 2]
+        end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) * 1000
 
 
 class Emulated:

@@ -4,10 +4,10 @@
     python run.py FOLDER --dry            without a GPU: every input and reference is made, nothing is launched
     python run.py FOLDER --emulated       without a GPU: code made by tests/gpu/emulate
 
-FOLDER is one of describe.py's, or holds some. A row per kernel and number of tokens: the element that is worst, its error and limit
-(values.py derives it from types and lengths of sums), the share of the limit for float32 arithmetic that it uses (rounding to the
-result's type set aside), µs of a launch, and the time that copying the bytes that it must move takes, as % of that. A kernel without a
-reference fails.
+FOLDER is one of describe.py's, or holds some. A row per kernel and number of tokens (64 of 3: brought by 3 sequences, else each by
+its own): of the element that is worst the error, its limit (values.py derives it from types and lengths of sums), and the share that
+is used of what float32 arithmetic may make, rounding to the result's type set aside; µs of a launch; and the time of a copy of the
+bytes that it must move, as % of that. A kernel without a reference fails.
 """
 import argparse
 import json
@@ -93,8 +93,9 @@ class Report:
 
     def row(self, profile, kernel, step, context, verdict, microseconds):
         self.passed, self.failed = self.passed + verdict.passed, self.failed + (not verdict.passed)
+        tokens = step.tokens if step.sizes["sequences"] == step.tokens else f"{step.tokens} of {step.sizes['sequences']}"
         share = floor_bytes(kernel, step) / self.rate * 1e8 / microseconds if self.rate and microseconds else 0.0
-        print(f"| {profile} | {kernel['name']} | {step.tokens} | {context} | {verdict.error:.2e} | {verdict.limit:.2e} | "
+        print(f"| {profile} | {kernel['name']} | {tokens} | {context} | {verdict.error:.2e} | {verdict.limit:.2e} | "
               f"{verdict.share:.3f} | {'pass' if verdict.passed else 'FAIL'} | {microseconds:.1f} | {share:.0f} |", flush=True)
 
     def fail(self, profile, kernel, tokens, why):
