@@ -1,11 +1,13 @@
-// A library that CUDA's driver loads into any program (CUDA_INJECTION64_PATH): records when every kernel began and ended on the
-// GPU, and writes it as JSON when the program ends.
+// A library that CUDA's driver loads into any program (CUDA_INJECTION64_PATH): records when every kernel
+// began and ended on the GPU, and writes it as JSON when the program ends.
 //
-//   KIMI_TIMELINE=OUT.json    where it goes:  [{"name": .., "start": ns, "end": ns, "graph": 0 outside of graphs, "blocks": n}, ..]
-//   KIMI_CUPTI=FILE           libcupti.so.13, where the loader does not find it by itself
+//   KIMI_TIMELINE=OUT.json   where it goes: [{"name": .., "start": ns, "end": ns, "graph": .., "blocks": ..},
+//   ..]
+//                            graph is 0 for what no CUDA graph launched
+//   KIMI_CUPTI=FILE          libcupti.so.13, where the loader does not find it by itself
 //
-// CUPTI comes by dlopen, as all of CUDA does in this project: this file needs its header only. Where it is missing the program
-// runs as ever, and a line on stderr says so.
+// CUPTI comes by dlopen, as all of CUDA does in this project: this file needs its header only. Where it is
+// missing the program runs as ever, and a line on stderr says so.
 #include <cupti.h>
 #include <dlfcn.h>
 
@@ -37,7 +39,8 @@ struct Cupti {
 
   bool load() {
     void *library = nullptr;
-    for (const char *name : {static_cast<const char *>(std::getenv("KIMI_CUPTI")), "libcupti.so.13", "libcupti.so"})
+    for (const char *name :
+         {static_cast<const char *>(std::getenv("KIMI_CUPTI")), "libcupti.so.13", "libcupti.so"})
       if (name && !library)
         library = dlopen(name, RTLD_NOW);
     return library && find(library, "cuptiActivityRegisterCallbacks", registerCallbacks) &&
@@ -47,8 +50,7 @@ struct Cupti {
   }
 
 private:
-  template <typename Function>
-  static bool find(void *library, const char *name, Function &function) {
+  template <typename Function> static bool find(void *library, const char *name, Function &function) {
     function = reinterpret_cast<Function>(dlsym(library, name));
     return function != nullptr;
   }
@@ -103,9 +105,10 @@ void writeTimeline() {
   std::fputc('[', file);
   for (size_t i = 0; i < r.kernels.size(); ++i) {
     const Kernel &kernel = r.kernels[i];
-    std::fprintf(file, "%s\n{\"name\": \"%s\", \"start\": %llu, \"end\": %llu, \"graph\": %u, \"blocks\": %lld}", i ? "," : "",
-                 kernel.name.c_str(), (unsigned long long)kernel.start, (unsigned long long)kernel.end, kernel.graph,
-                 (long long)kernel.blocks);
+    std::fprintf(file,
+                 "%s\n{\"name\": \"%s\", \"start\": %llu, \"end\": %llu, \"graph\": %u, \"blocks\": %lld}",
+                 i ? "," : "", kernel.name.c_str(), (unsigned long long)kernel.start,
+                 (unsigned long long)kernel.end, kernel.graph, (long long)kernel.blocks);
   }
   std::fputs("\n]\n", file);
   std::fclose(file);

@@ -73,7 +73,8 @@ def main():
     shutil.rmtree(args.out / "checkpoints")
     compile_models(tools, args.out, args.target)
     describe.describe_published(tools["kimic"], args.target, args.out / "kernels")
-    shutil.copytree(HERE, args.out / "tests" / "gpu", ignore=shutil.ignore_patterns("__pycache__", "emulate"))
+    shutil.copytree(HERE, args.out / "tests" / "gpu",
+                    ignore=shutil.ignore_patterns("__pycache__", "emulate", "*.cpp", "*.h", "*.cu", "*.svg"))
     shutil.copytree(HERE.parent / "golden", args.out / "tests" / "golden",
                     ignore=shutil.ignore_patterns("*.cpp", "*.h", "__pycache__"))
     total = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())

@@ -4,8 +4,8 @@
     python timeline.py --kernels OUT/kernels.json OUT          draws again what was recorded
 
 kimi-bench runs with the recorder that Timeline.cpp makes (bin/libkimi_timeline.so) and CUPTI, which CUDA's toolkit and torch's
-wheels bring. OUT gets kernels.json (every kernel of the run), step.json (the last whole decode step, of a CUDA graph where there is
-one) and step.svg. A step runs from one embedding to the sampler behind it.
+wheels bring. OUT gets kernels.json (every kernel of the run), step.json (the last whole decode step, of a CUDA graph where
+there is one) and step.svg. A step runs from one embedding to the sampler behind it.
 """
 import argparse
 import collections
@@ -23,8 +23,8 @@ FIRST, LAST = "embedding", "sample"  # how the names of a step's first and last 
 CUPTI = ["nvidia/cu13/lib/libcupti.so.13", "nvidia/cuda_cupti/lib/libcupti.so.13", "nvidia/cuda_cupti/lib/libcupti.so.12"]
 TOOLKITS = ["/usr/local/cuda/extras/CUPTI/lib64/libcupti.so", "/usr/local/cuda/lib64/libcupti.so"]
 # By the first of these words in a kernel's name: what it is called in the picture, its colour.
-KINDS = {"expert_linear": ("experts", "#d1495b"), "attention": ("attention", "#2e86ab"), "absorb_query": ("absorb, expand", "#5fb0d6"),
-         "expand_value": ("absorb, expand", "#5fb0d6"), "linear": ("linear", "#3b8e5a"), "rms_norm": ("norm", "#c9a227"),
+KINDS = {"expert_linear": ("experts", "#d1495b"), "attention": ("attention", "#2e86ab"),
+         "absorb_query": ("absorb, expand", "#5fb0d6"), "expand_value": ("absorb, expand", "#5fb0d6"), "linear": ("linear", "#3b8e5a"), "rms_norm": ("norm", "#c9a227"),
          "quantise": ("quantise", "#8e6c1e"), "rope": ("rope, cache write", "#7d5ba6"),
          "cache_write": ("rope, cache write", "#7d5ba6"), "route": ("route, dispatch, combine", "#e07a3f"),
          "dispatch": ("route, dispatch, combine", "#e07a3f"), "combine": ("route, dispatch, combine", "#e07a3f"),
@@ -103,17 +103,19 @@ def measure(steps):
 
 def summary(step, numbers):
     print(f"last decode step: {numbers['kernels']} kernels{', of a CUDA graph' if numbers['is_graph'] else ''}")
-    print(f"  total {numbers['total']:.1f} µs, busy {numbers['busy']:.1f} µs ({100 * numbers['busy'] / numbers['total']:.1f} %)")
+    percent = 100 / numbers["total"]
+    print(f"  total {numbers['total']:.1f} µs, busy {numbers['busy']:.1f} µs ({numbers['busy'] * percent:.1f} %)")
     print(f"  {numbers['gaps']} gaps: median {numbers['gap_median']:.2f} µs, longest {numbers['gap_longest']:.2f} µs, "
-          f"sum {numbers['gap_sum']:.1f} µs ({100 * numbers['gap_sum'] / numbers['total']:.1f} %); overlap {numbers['overlap']:.1f} µs")
+          f"sum {numbers['gap_sum']:.1f} µs ({numbers['gap_sum'] * percent:.1f} %); overlap {numbers['overlap']:.1f} µs")
     if numbers["steps"] > 1:
-        print(f"  from a step's end to the next one's begin: median {numbers['between_steps']:.1f} µs ({numbers['steps']} steps)")
+        print(f"  from a step's end to the next one's begin: median {numbers['between_steps']:.1f} µs "
+              f"({numbers['steps']} steps)")
     times = collections.defaultdict(list)
     for kernel in step:
         times[kernel["name"]].append((kernel["end"] - kernel["start"]) / 1000)
     print("\n| kernel | launches | µs each | µs | % of the step |\n|---|--:|--:|--:|--:|")
     for name, spent in sorted(times.items(), key=lambda item: -sum(item[1])):
-        print(f"| {name} | {len(spent)} | {sum(spent) / len(spent):.1f} | {sum(spent):.1f} | {100 * sum(spent) / numbers['total']:.1f} |")
+        print(f"| {name} | {len(spent)} | {sum(spent) / len(spent):.1f} | {sum(spent):.1f} | {sum(spent) * percent:.1f} |")
 
 
 def tick_length(total):
@@ -128,11 +130,13 @@ def draw(step, numbers, title):
     kinds = list(dict.fromkeys(kind_of(kernel["name"]) for kernel in step))
     scale = (WIDTH - LEFT - 20) / total
     height = TOP + ROW * len(kinds) + 44
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="13">',
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
+             'font-size="13">',
              f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
              f'<text x="12" y="24" font-size="16" font-weight="bold">{html.escape(title)}</text>',
-             f'<text x="12" y="46" fill="#555">{numbers["kernels"]} kernels in {total:.0f} µs; busy {100 * numbers["busy"] / total:.1f} %; '
-             f'gaps: median {numbers["gap_median"]:.2f} µs, longest {numbers["gap_longest"]:.2f} µs, sum {numbers["gap_sum"]:.1f} µs</text>']
+             f'<text x="12" y="46" fill="#555">{numbers["kernels"]} kernels in {total:.0f} µs; '
+             f'busy {100 * numbers["busy"] / total:.1f} %; gaps: median {numbers["gap_median"]:.2f} µs, '
+             f'longest {numbers["gap_longest"]:.2f} µs, sum {numbers["gap_sum"]:.1f} µs</text>']
     bottom = TOP + ROW * len(kinds)
     tick = tick_length(total)
     for i in range(int(total / tick) + 1):
@@ -144,7 +148,8 @@ def draw(step, numbers, title):
         y = TOP + ROW * row
         own = [kernel for kernel in step if kind_of(kernel["name"])[0] == kind]
         share = 100 * sum(kernel["end"] - kernel["start"] for kernel in own) / 1000 / total
-        lines.append(f'<text x="{LEFT - 10}" y="{y + 17}" text-anchor="end">{html.escape(kind)} {share:.0f} %</text><g fill="{colour}">')
+        lines.append(f'<text x="{LEFT - 10}" y="{y + 17}" text-anchor="end">{html.escape(kind)} {share:.0f} %</text>'
+                     f'<g fill="{colour}">')
         for kernel in own:
             x, width = LEFT + (kernel["start"] - begin) / 1000 * scale, (kernel["end"] - kernel["start"]) / 1000 * scale
             lines.append(f'<rect x="{x:.2f}" y="{y + 4}" width="{max(width, 0.4):.2f}" height="{ROW - 8}">'
@@ -174,7 +179,9 @@ def main():
     step, numbers = steps[-1], measure(steps)
     summary(step, numbers)
     (args.out / "step.json").write_text(json.dumps({"measured in µs": numbers, "kernels": step}, indent=1) + "\n")
-    title = f"{args.artifact.name}: one decode step, batch {args.batch}, context {args.context}" if args.artifact else "one decode step"
+    title = "one decode step"
+    if args.artifact:
+        title = f"{args.artifact.name}: {title}, batch {args.batch}, context {args.context}"
     (args.out / "step.svg").write_text(draw(step, numbers, title))
     print(f"\n{args.out / 'step.svg'}, {args.out / 'step.json'}")
 

@@ -118,7 +118,8 @@ def as_json(ops, operands, results):
             numbers[key] = len(numbers)
         graph.append({"op": op.name, "reads": reads, "writes": [numbers[key] for key in op.results],
                       "attributes": op.attributes, "types": list(op.types)})
-    return {"arguments": [numbers[key] for key in operands], "graph": graph, "values": [numbers[key] for key in results if key != NOTHING]}
+    return {"arguments": [numbers[key] for key in operands], "graph": graph,
+            "values": [numbers[key] for key in results if key != NOTHING]}
 
 
 def sizes_of(text):

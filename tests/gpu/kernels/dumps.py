@@ -57,8 +57,8 @@ class Function:
         for names, op, rest in statements(text, name):
             if op in INDEX_OPS or op == "return":
                 continue
-            operands = tuple(self.values.get(word, ("kernel", word)) for word in re.findall(r"%[\w#]+", rest)
-                             if word in self.values or not names or op != "tensor.expand_shape")
+            words = re.findall(r"%[\w#]+", rest)
+            operands = tuple(self.values[word] for word in words if word in self.values)  # indices are no values here
             types = result_types(rest)
             if op in ("kimi.load_weight", "kimi.load_cache", "kimi.step_input"):
                 kind = {"load_weight": "weight", "load_cache": "cache", "step_input": "input"}[op.split(".")[1]]

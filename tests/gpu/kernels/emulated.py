@@ -43,7 +43,8 @@ def compile_small(programs, work):
     for name, (family, numerics, attention) in MODELS.items():
         checkpoint = work / "checkpoints" / family
         if not checkpoint.exists():
-            subprocess.run([programs / "kimi-random-checkpoint", family, checkpoint, "--seed", "1"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([programs / "kimi-random-checkpoint", family, checkpoint, "--seed", "1"], check=True,
+                           stdout=subprocess.DEVNULL)
         describe.compile_model(programs / "kimic", checkpoint / "config.json", work / name,
                                [f"--numerics={numerics}", f"--prefill-attention={attention}", "--target=cuda:sm_90a"])
 

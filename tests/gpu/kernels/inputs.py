@@ -51,7 +51,8 @@ class Step:
 
     def distinct(self, rows, columns, largest):
         """`columns` different numbers below `largest` in each row."""
-        return torch.stack([torch.randperm(largest, generator=self.random, device=self.device)[:columns] for _ in range(rows)]).int()
+        orders = [torch.randperm(largest, generator=self.random, device=self.device) for _ in range(rows)]
+        return torch.stack([order[:columns] for order in orders]).int()
 
     def input(self, name, shape):
         """A column of the step table; each row's sampling is set up in another way."""

@@ -4,10 +4,10 @@
     python run.py FOLDER --dry            without a GPU: every input and reference is made, nothing is launched
     python run.py FOLDER --emulated       without a GPU: code made by tests/gpu/emulate
 
-FOLDER is one of describe.py's, or holds some. A row per kernel and number of tokens (64 of 3: brought by 3 sequences, else each by
-its own): of the element that is worst the error, its limit (values.py derives it from types and lengths of sums), and the share that
-is used of what float32 arithmetic may make, rounding to the result's type set aside; µs of a launch; and the time of a copy of the
-bytes that it must move, as % of that. A kernel without a reference fails.
+FOLDER is one of describe.py's, or holds some. A row per kernel and number of tokens (64 of 3: brought by 3 sequences, else
+each by its own): of the element that is worst the error, its limit (values.py derives it from types and lengths of sums), and
+the share that is used of what float32 arithmetic may make, rounding to the result's type set aside; µs of a launch; and the
+time of a copy of the bytes that it must move, as % of that. A kernel without a reference fails.
 """
 import argparse
 import json
@@ -24,7 +24,8 @@ import reference
 from values import Verdict, within
 
 COPY_BYTES = 1 << 30
-HEADER = "| profile | kernel | tokens | context | error | limit | share | verdict | µs | % of copy |\n|---|---|--:|--:|--:|--:|--:|---|--:|--:|"
+HEADER = ("| profile | kernel | tokens | context | error | limit | share | verdict | µs | % of copy |\n"
+          "|---|---|--:|--:|--:|--:|--:|---|--:|--:|")
 
 
 def cases(kernel, tokens, contexts):
