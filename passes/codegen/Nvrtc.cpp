@@ -153,7 +153,7 @@ Expected<Cubin> Nvrtc::compile(StringRef name, const std::string &source, String
   cubin.resources = readResources(log);
   if (cubin.resources.spillBytes > 0)
     return describe(name, "spills " + Twine(cubin.resources.spillBytes) + " bytes per thread of its " +
-                              Twine(cubin.resources.registers) + " registers to local memory: choose a smaller tile");
+                              Twine(cubin.resources.registers) + " registers to local memory: change the parameters of its #kernel.impl, or compile with --impl '*=generated'");
   if (StringRef warning = ignoredRequest(log); !warning.empty())
     return describe(name, warning);
   functions->GetCUBINSize(program, &size);

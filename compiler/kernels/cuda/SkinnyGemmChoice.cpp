@@ -54,8 +54,10 @@ struct Chooser {
   int registersWanted(const SkinnyParameters &p) const {
     const int values = p.tokenTile / 2,
               underWay = problem.format == SkinnyFormat::bf16xBf16 ? 0 : p.accumulators;
+    // Whose token it is: a quotient and a remainder by the split.
+    const int division = p.accumulators == 2 && (p.split & (p.split - 1)) != 0 ? 20 : 0;
     return values * (1 + underWay) + (problem.format == SkinnyFormat::e4m3xBf16 ? 32 * p.accumulators : 0) +
-           (prologue.kind == SpliceClass::none ? 14 : 24);
+           (prologue.kind == SpliceClass::none ? 14 : 24) + division;
   }
 
   // At 128 tokens the helping warps give theirs away (consumerRegisters); elsewhere all threads have the
