@@ -42,9 +42,6 @@ int64_t elementBytes(DataType type) {
 
 namespace {
 
-/// For a message: a damaged plan may hold kilobytes where a name should be.
-std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
-
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
@@ -89,7 +86,7 @@ private:
   Status checkKernel(const Kernel &kernel) {
     TRY(checkCosts(kernel, kernel.bytes()));
     TRY(checkCosts(kernel, kernel.flops()));
-    TRY(checkIndex(fmt::format("kernel {}'s code", kernel.name()->string_view()), kernel.code(),
+    TRY(checkIndex(fmt::format("kernel {}'s code", nameOf(kernel.name())), kernel.code(),
                    sizeOf(rank.code())));
     return isCuda ? checkCudaKernel(kernel) : Status();
   }
