@@ -55,6 +55,7 @@ private:
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", CUdeviceptr to, const void *from, size_t bytes, CUstream stream)        \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", void *to, CUdeviceptr from, size_t bytes, CUstream stream)              \
   X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2", CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)        \
+  X(cuMemcpy2DAsync, "cuMemcpy2DAsync_v2", const CUDA_MEMCPY2D *copy, CUstream stream)                                 \
   X(cuMemsetD8Async, "cuMemsetD8Async", CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream)       \
   X(cuStreamCreate, "cuStreamCreate", CUstream *stream, unsigned flags)                                                \
   X(cuStreamDestroy, "cuStreamDestroy_v2", CUstream stream)                                                            \

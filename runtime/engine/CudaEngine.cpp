@@ -110,6 +110,8 @@ Status CudaEngine::allocate() {
   TRY_ASSIGN(deviceInputs, cuda::DeviceBuffer::allocate(device, layout.inputBytes(), "step inputs"));
   TRY_ASSIGN(deviceOutputs, cuda::DeviceBuffer::allocate(device, layout.outputBytes(), "step outputs"));
   TRY_ASSIGN(stream, device.createStream());
+  // Steps copy the columns of block tables that they use: what lies behind must be block numbers too.
+  TRY(device.driver().cuMemsetD8Async(deviceInputs.address(), 0, deviceInputs.size(), stream.get()));
   for (uint32_t i = 0; i < sizeOf(rank().caches()); ++i) {
     TRY_ASSIGN(cuda::DeviceBuffer cache,
                cuda::DeviceBuffer::allocate(device, cacheBytes(i),
@@ -208,10 +210,27 @@ Status CudaEngine::runStep(size_t index) {
 }
 
 Status CudaEngine::upload() {
-  for (const ByteRange &range : table.layout().usedInputs(table.inputs()).ranges())
+  int64_t columns = visibleColumns();
+  for (const ByteRange &range : table.layout().usedInputs(table.inputs(), columns).ranges())
     TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset,
                                           hostInputs.data() + range.offset, range.bytes, stream.get()));
-  return {};
+  return columns < bufferCapacity.maxTableBlocks ? uploadTables(columns) : Status();
+}
+
+/// The first columns of the step's rows. What the device's table has behind them was checked in the step it
+/// came with, or is 0: a kernel that looks there finds a block of the cache.
+Status CudaEngine::uploadTables(int64_t columns) {
+  uint64_t offset = table.layout().offset(StepInput::block_tables);
+  uint64_t pitch = uint64_t(bufferCapacity.maxTableBlocks) * sizeof(int32_t);
+  cuda::CUDA_MEMCPY2D copy{};
+  copy.srcMemoryType = cuda::CU_MEMORYTYPE_HOST;
+  copy.srcHost = hostInputs.data() + offset;
+  copy.dstMemoryType = cuda::CU_MEMORYTYPE_DEVICE;
+  copy.dstDevice = deviceInputs.address() + offset;
+  copy.srcPitch = copy.dstPitch = pitch;
+  copy.WidthInBytes = uint64_t(columns) * sizeof(int32_t);
+  copy.Height = uint64_t(table.inputs().numSequences);
+  return device.driver().cuMemcpy2DAsync(&copy, stream.get());
 }
 
 Status CudaEngine::poisonMemory() {

@@ -34,8 +34,10 @@ private:
 
   // Running.
   Status run(size_t index) override;
+  int64_t visibleColumns() const override { return table.layout().usedColumns(table.inputs()); }
   Status runStep(size_t index);
   Status upload();
+  Status uploadTables(int64_t columns);
   Status poisonMemory();
   Status start(size_t index);
   Status startLaunches(const CudaProgram &program);
