@@ -130,6 +130,8 @@ public:
 
   virtual void setProfiling(bool on) = 0;              // also clears the times
   virtual std::vector<KernelTime> profile() const = 0;
+  /// Seconds that steps have waited for a device since setProfiling; 0 where the host runs the kernels.
+  virtual double waitedSeconds() const { return 0; }
 };
 
 } // namespace kimi

@@ -1,12 +1,12 @@
 #include "runtime/engine/CudaEngine.h"
 
+#include "runtime/base/Clock.h"
 #include "runtime/cuda/Target.h"
 #include "runtime/cuda/WeightStreamer.h"
 #include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 
 namespace kimi::runtime {
@@ -142,9 +142,9 @@ Status CudaEngine::streamWeights(int numThreads) {
                      .destination = weights.address() + fileOffsets[i]});
     report.weightBytes += file.bytes();
   }
-  auto start = std::chrono::steady_clock::now();
+  auto start = Clock::now();
   TRY(cuda::streamFiles(device, files, numThreads, options.progress));
-  report.weightSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.weightSeconds = secondsSince(start);
   return {};
 }
 
@@ -201,12 +201,24 @@ Status CudaEngine::runStep(size_t index) {
   // A fault of any launch shows in the first call that notices.
   Status status = download();
   if (status)
-    status = device.driver().cuStreamSynchronize(stream.get());
+    status = wait();
   if (!status)
     return failure(fmt::format("entry {}, one of its {} launches", cudaPrograms[index].entryName(),
                                cudaPrograms[index].numLaunches()),
                    Error{status.error().message + kFindKernel});
   return {};
+}
+
+Status CudaEngine::wait() {
+  auto start = Clock::now();
+  Status status = device.driver().cuStreamSynchronize(stream.get());
+  waited += secondsSince(start);
+  return status;
+}
+
+void CudaEngine::setProfiling(bool on) {
+  PlanEngine::setProfiling(on);
+  waited = 0;
 }
 
 Status CudaEngine::upload() {
@@ -268,7 +280,7 @@ Status CudaEngine::startLaunches(const CudaProgram &program) {
     Status status =
         cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
     if (status && !options.useGraphs)
-      status = device.driver().cuStreamSynchronize(stream.get());
+      status = wait();
     if (!status && !options.useGraphs)
       return failure(program.describe(number), status.error());
     if (!status)

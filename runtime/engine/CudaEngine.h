@@ -18,6 +18,9 @@ public:
                                                 int numThreads);
   ~CudaEngine() override;
 
+  void setProfiling(bool on) override;
+  double waitedSeconds() const override { return waited; }
+
 private:
   CudaEngine(Artifact artifact, const EngineOptions &options, cuda::Device device);
 
@@ -42,6 +45,7 @@ private:
   Status start(size_t index);
   Status startLaunches(const CudaProgram &program);
   Status download();
+  Status wait();
 
   // Destroyed from the bottom up: everything on the device goes before the device.
   EngineOptions options;
@@ -58,6 +62,7 @@ private:
   std::vector<CudaProgram> cudaPrograms; // as `programs`
   std::vector<bool> hasRun;              // likewise
   CudaProfiler profiler;
+  double waited = 0;          // seconds
   std::optional<Error> fault; // the device's first: nothing runs after it
 };
 
