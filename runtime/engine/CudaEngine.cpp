@@ -62,6 +62,7 @@ Status CudaEngine::loadCode() {
   // Before anything is allocated, from the plan alone.
   TRY_ASSIGN(uint64_t available, device.availableMemory());
   TRY(checkMemory(artifact.plan(), rank(), describeMemory(artifact.plan(), rank(), available)));
+  TRY(artifact.checkShapeMemory()); // of the host
   for (uint32_t i = 0; i < sizeOf(rank().code()); ++i) {
     uint32_t file = rank().code()->Get(i);
     TRY_ASSIGN(cuda::Module module, cuda::Module::load(device, artifact.file(file),

@@ -109,6 +109,20 @@ TEST_F(ToolsTest, InspectSaysThatRandomWeightsAreNoModel) {
   expectContains(inspect(artifact).output, {"random, seed 7: for benchmarks, not a model", "2 of 61: part of a model"});
 }
 
+// Shapes that no machine could fill are looked at like any weights.
+TEST_F(ToolsTest, InspectMakesNoShapes) {
+  writeToyArtifact(scratch.path(), [](artifact::PlanT &plan) {
+    plan.files[1]->is_shape = true;
+    plan.files[1]->bytes = uint64_t(1) << 45;
+  });
+  std::filesystem::remove(artifact + "/weights/embedding");
+  for (const char *options : {"", " --verify", " --memory 64TiB"}) {
+    auto outcome = inspect(artifact + options);
+    EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+    expectContains(outcome.output, {"32.0 TiB"});
+  }
+}
+
 TEST_F(ToolsTest, InspectChoosesAnEntry) {
   auto outcome = inspect(artifact + " --entry decode_4");
   EXPECT_EQ(outcome.exitCode, 0);
