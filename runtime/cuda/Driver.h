@@ -100,9 +100,6 @@ public:
   /// threads of its own. Errors: no libcuda, older than R580 (CUDA 13.0), no GPU; each says what to install.
   static Expected<const Driver *> open();
 
-  /// Of CUDA, as 13000 for 13.0.
-  int version() const { return supportedVersion; }
-
 #define KIMI_CUDA_DECLARE(member, symbol, ...) EntryPoint<CUresult(__VA_ARGS__)> member{*this, symbol};
   KIMI_CUDA_ENTRY_POINTS(KIMI_CUDA_DECLARE)
 #undef KIMI_CUDA_DECLARE
