@@ -103,9 +103,9 @@ struct KernelTime {
 };
 
 /// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing
-/// them took.
+/// them took. Making up those that are shapes only is not part of it.
 struct LoadReport {
-  uint64_t weightBytes = 0; // 0 where they were only mapped
+  uint64_t weightBytes = 0; // that were read; on the CPU 0 where they were only mapped or made up
   double weightSeconds = 0;
 };
 
