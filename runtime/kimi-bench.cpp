@@ -1,6 +1,7 @@
 // kimi-bench NAME.kimi: how fast an artifact loads, prefills and decodes here, kernel by kernel against what
 // the machine can do, measured in the same run.
 #include "runtime/Tool.h"
+#include "runtime/base/Clock.h"
 #include "runtime/base/Machine.h"
 #include "runtime/base/ProgressLine.h"
 #include "runtime/base/TextTable.h"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/json.hpp>
-#include <chrono>
 
 namespace json = boost::json;
 using namespace kimi;
@@ -40,9 +40,10 @@ struct KernelRow {
 
 struct Phase {
   std::string name;
-  int64_t tokens = 0;
+  int64_t tokens = 0, steps = 0;
   double seconds = 0;
-  std::vector<KernelRow> kernels; // slowest first
+  double hostSeconds = 0;         // in which the host did not wait for the device; 0 without one
+  std::vector<KernelRow> kernels; // slowest first; on a device, of a second run: one after another
 
   double kernelSeconds() const {
     double sum = 0;
@@ -51,6 +52,7 @@ struct Phase {
     return sum;
   }
   double tokensPerSecond() const { return seconds > 0 ? double(tokens) / seconds : 0; }
+  double perStep(double sum) const { return steps > 0 ? sum / double(steps) : 0; }
 };
 
 struct Result {
@@ -61,10 +63,6 @@ struct Result {
   Ceilings ceilings;
   Phase prefill, decode;
 };
-
-double secondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// Seconds that so much takes at the ceiling; 0 when the ceiling is not known.
 double secondsAt(double ceiling, double amount) { return ceiling > 0 ? amount / ceiling : 0; }
@@ -85,32 +83,45 @@ std::vector<KernelRow> rankKernels(const std::vector<KernelTime> &times, const C
   return rows;
 }
 
+/// Times `run`, which counts the phase's steps.
+Status timePhase(Engine &engine, const Ceilings &ceilings, bool isProfiled, Phase &phase,
+                 const std::function<Status()> &run) {
+  engine.setProfiling(isProfiled);
+  auto start = Clock::now();
+  TRY(run());
+  phase.seconds = secondsSince(start);
+  if (!engine.model().device.empty())
+    phase.hostSeconds = phase.seconds - engine.waitedSeconds();
+  phase.kernels = rankKernels(engine.profile(), ceilings);
+  return {};
+}
+
 Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
                            const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("prefill");
-  Phase phase{.name = "prefill", .tokens = size.batch * size.context, .seconds = 0, .kernels = {}};
+  Phase phase{.name = "prefill", .tokens = size.batch * size.context, .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
-  engine.setProfiling(isProfiled);
-  auto start = std::chrono::steady_clock::now();
-  TRY(workload.prefill([&](int64_t done) { line.show(uint64_t(done), uint64_t(phase.tokens), total); }));
-  phase.seconds = secondsSince(start);
-  phase.kernels = rankKernels(engine.profile(), ceilings);
+  TRY(timePhase(engine, ceilings, isProfiled, phase, [&] {
+    return workload.prefill([&](int64_t done) {
+      ++phase.steps;
+      line.show(uint64_t(done), uint64_t(phase.tokens), total);
+    });
+  }));
   return phase;
 }
 
 Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size,
                           const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("decode");
-  Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .seconds = 0, .kernels = {}};
+  Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .kernels = {}};
   std::string total = fmt::format("{} steps", size.tokens);
-  engine.setProfiling(isProfiled);
-  auto start = std::chrono::steady_clock::now();
-  for (int64_t step = 0; step < size.tokens; ++step) {
-    TRY(workload.decode());
-    line.show(uint64_t(step + 1), uint64_t(size.tokens), total);
-  }
-  phase.seconds = secondsSince(start);
-  phase.kernels = rankKernels(engine.profile(), ceilings);
+  TRY(timePhase(engine, ceilings, isProfiled, phase, [&]() -> Status {
+    while (phase.steps < size.tokens) {
+      TRY(workload.decode());
+      line.show(uint64_t(++phase.steps), uint64_t(size.tokens), total);
+    }
+    return {};
+  }));
   return phase;
 }
 
@@ -132,7 +143,7 @@ Status runPhases(Engine &engine, Workload &workload, const WorkloadSize &size, R
 Expected<Result> bench(Options &options) {
   Result result;
   result.numThreads = options.engine.numThreads > 0 ? options.engine.numThreads : usableThreads();
-  auto start = std::chrono::steady_clock::now();
+  auto start = Clock::now();
   std::unique_ptr<Engine> engine;
   {
     ProgressLine line("loading");
@@ -165,16 +176,33 @@ double weightRate(const Result &result) {
                                           : 0;
 }
 
-void printPhase(const Phase &phase) {
-  fmt::print("{}: {} tokens in {}: {:.2f} tokens/s; kernels {:.1f} % of the time\n", phase.name, phase.tokens,
-             formatSeconds(phase.seconds), phase.tokensPerSecond(),
-             100 * phase.kernelSeconds() / phase.seconds);
-  TextTable table({"kernel", ">launches", ">time", ">% of phase", ">per launch", ">bytes", ">FLOPs", ">GB/s",
-                   ">GFLOP/s", ">% of ceiling", "ceiling"});
+/// Where one step's time goes.
+void printStep(const Phase &phase, bool isDevice) {
+  double step = phase.perStep(phase.seconds), kernels = phase.perStep(phase.kernelSeconds());
+  auto print = [](const char *what, double seconds, const char *means) {
+    fmt::print("  {:8} {:>10}  {}\n", what, fmt::format("{:.1f} µs", seconds * 1e6), means);
+  };
+  print("a step", step, "mean");
+  print("kernels", kernels,
+        isDevice ? "their sum, in a second run that does not let them overlap" : "their sum");
+  print("rest", step - kernels,
+        isDevice ? "gaps between kernels, copies, the host's part; below 0: kernels overlap"
+                 : "between kernels");
+  if (isDevice)
+    print("host", phase.perStep(phase.hostSeconds),
+          "not waiting for the device: prepare, check, start, read");
+}
+
+void printPhase(const Phase &phase, bool isDevice) {
+  fmt::print("{}: {} tokens in {}, {} steps: {:.2f} tokens/s\n", phase.name, phase.tokens,
+             formatSeconds(phase.seconds), phase.steps, phase.tokensPerSecond());
+  printStep(phase, isDevice);
+  TextTable table({"kernel", ">launches", ">time", ">% of kernels", ">per launch", ">bytes", ">FLOPs",
+                   ">GB/s", ">GFLOP/s", ">% of ceiling", "ceiling"});
   for (const KernelRow &row : phase.kernels) {
     const KernelTime &time = row.time;
     table.addRow({row.name, std::to_string(time.launches), formatSeconds(time.seconds),
-                  fmt::format("{:.1f}", 100 * time.seconds / phase.seconds),
+                  fmt::format("{:.1f}", 100 * time.seconds / phase.kernelSeconds()),
                   formatSeconds(time.seconds / double(time.launches)), formatBytes(time.bytes),
                   formatCount(time.flops), fmt::format("{:.2f}", time.bytes / time.seconds * 1e-9),
                   fmt::format("{:.2f}", time.flops / time.seconds * 1e-9),
@@ -199,11 +227,11 @@ void printText(const Result &result, const Options &options) {
   fmt::print(", measured now{}\n", result.device.empty() ? " with the same threads" : "");
   fmt::print("  workload  batch {}, context {}, {} new tokens\n\n", options.size.batch, options.size.context,
              options.size.tokens);
-  printPhase(result.prefill);
-  printPhase(result.decode);
+  printPhase(result.prefill, !result.device.empty());
+  printPhase(result.decode, !result.device.empty());
 }
 
-json::object toJson(const Phase &phase) {
+json::object toJson(const Phase &phase, bool isDevice) {
   json::array kernels;
   for (const KernelRow &row : phase.kernels)
     kernels.push_back({{"name", row.name},
@@ -215,11 +243,29 @@ json::object toJson(const Phase &phase) {
                        {"flops_per_second", row.time.flops / row.time.seconds},
                        {"ceiling", boost::algorithm::to_lower_copy(std::string(row.ceiling))},
                        {"percent_of_ceiling", row.percentOfCeiling}});
-  return {{"tokens", phase.tokens},
-          {"seconds", phase.seconds},
-          {"tokens_per_second", phase.tokensPerSecond()},
-          {"kernel_seconds", phase.kernelSeconds()},
-          {"kernels", std::move(kernels)}};
+  json::object object{{"tokens", phase.tokens},
+                      {"steps", phase.steps},
+                      {"seconds", phase.seconds},
+                      {"tokens_per_second", phase.tokensPerSecond()},
+                      {"step_seconds", phase.perStep(phase.seconds)},
+                      {"step_kernel_seconds", phase.perStep(phase.kernelSeconds())},
+                      {"step_rest_seconds", phase.perStep(phase.seconds - phase.kernelSeconds())},
+                      {"kernel_seconds", phase.kernelSeconds()},
+                      {"kernels", std::move(kernels)}};
+  if (isDevice)
+    object["step_host_seconds"] = phase.perStep(phase.hostSeconds);
+  return object;
+}
+
+/// Ceilings under the names of what was measured: "read_bytes_per_second" of a CPU, "copy_bytes_per_second"
+/// of a GPU.
+void addCeilings(const Ceilings &ceilings, json::object &root) {
+  auto add = [&](const char *name, const char *unit, double value) {
+    if (value > 0)
+      root[boost::algorithm::to_lower_copy(std::string(name)) + unit] = value;
+  };
+  add(ceilings.bytesName, "_bytes_per_second", ceilings.bytesPerSecond);
+  add(ceilings.flopsName, "_flops_per_second", ceilings.flopsPerSecond);
 }
 
 void printJson(const Result &result, const Options &options) {
@@ -234,12 +280,13 @@ void printJson(const Result &result, const Options &options) {
                     {"new_tokens", options.size.tokens},
                     {"load_seconds", result.loadSeconds},
                     {"weights_verified", !options.skipVerify},
-                    {"weight_bytes", result.weights.weightBytes},
-                    {"weight_bytes_per_second", weightRate(result)},
-                    {"read_bytes_per_second", result.ceilings.bytesPerSecond},
-                    {"fma_flops_per_second", result.ceilings.flopsPerSecond},
-                    {"prefill", toJson(result.prefill)},
-                    {"decode", toJson(result.decode)}};
+                    {"prefill", toJson(result.prefill, !result.device.empty())},
+                    {"decode", toJson(result.decode, !result.device.empty())}};
+  if (result.weights.weightBytes > 0) {
+    root["weight_bytes"] = result.weights.weightBytes;
+    root["weight_bytes_per_second"] = weightRate(result);
+  }
+  addCeilings(result.ceilings, root);
   fmt::print("{}\n", json::serialize(root));
 }
 
@@ -247,10 +294,10 @@ void printJson(const Result &result, const Options &options) {
 
 int main(int argc, char **argv) {
   Options options;
-  CLI::App app("Measure a compiled model on this machine: load time, prefill and decode speed, and every "
-               "kernel against "
-               "the machine's read bandwidth and FMA peak.",
-               kProgram);
+  CLI::App app(
+      "Measure a compiled model on this machine: load time, prefill and decode speed, and every "
+      "kernel against what the machine can do (a CPU's read bandwidth and FMA peak, a GPU's copies).",
+      kProgram);
   app.footer(std::string("Example: kimi-bench model.kimi --batch 4 --context 2048 --tokens 64\n\n") +
              tool::kExitCodeHelp);
   app.add_option("ARTIFACT", options.artifact, "The artifact directory, NAME.kimi")->required();

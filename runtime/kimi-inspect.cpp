@@ -109,7 +109,9 @@ void printHeader(const Report &report, const Options &options) {
   fmt::print("  plan      {}, {}, hash {}\n", report.artifact.fingerprint(),
              formatBytes(double(manifest.planBytes)), manifest.planHash);
   fmt::print("  verified  plan, code and tokenizer files{}\n\n",
-             options.verify ? ", weights" : "; not the weights (--verify)");
+             manifest.weights == "shapes" ? "; weights are made when loaded"
+             : options.verify             ? ", weights"
+                                          : "; not the weights (--verify)");
 }
 
 void printEntries(const Report &report) {

@@ -103,9 +103,9 @@ struct KernelTime {
 };
 
 /// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing
-/// them took.
+/// them took. Making up those that are shapes only is not part of it.
 struct LoadReport {
-  uint64_t weightBytes = 0; // 0 where they were only mapped
+  uint64_t weightBytes = 0; // that were read; on the CPU 0 where they were only mapped or made up
   double weightSeconds = 0;
 };
 
@@ -130,6 +130,8 @@ public:
 
   virtual void setProfiling(bool on) = 0;              // also clears the times
   virtual std::vector<KernelTime> profile() const = 0;
+  /// Seconds that steps have waited for a device since setProfiling; 0 where the host runs the kernels.
+  virtual double waitedSeconds() const { return 0; }
 };
 
 } // namespace kimi

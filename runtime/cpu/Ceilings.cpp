@@ -1,10 +1,10 @@
 #include "runtime/cpu/Ceilings.h"
 
+#include "runtime/base/Clock.h"
 #include "runtime/base/HostBuffer.h"
 #include "runtime/base/Machine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace kimi::runtime {
@@ -81,12 +81,11 @@ static size_t fmaLanes(FmaFunction function) {
 
 /// Seconds of the quickest of `passes` calls.
 template <typename Body> static double quickest(int passes, Body body) {
-  using Clock = std::chrono::steady_clock;
   double best = 1e30;
   for (int pass = 0; pass < passes; ++pass) {
     auto start = Clock::now();
     body();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+    best = std::min(best, secondsSince(start));
   }
   return best;
 }

@@ -55,6 +55,7 @@ private:
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", CUdeviceptr to, const void *from, size_t bytes, CUstream stream)        \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", void *to, CUdeviceptr from, size_t bytes, CUstream stream)              \
   X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2", CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)        \
+  X(cuMemcpy2DAsync, "cuMemcpy2DAsync_v2", const CUDA_MEMCPY2D *copy, CUstream stream)                                 \
   X(cuMemsetD8Async, "cuMemsetD8Async", CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream)       \
   X(cuStreamCreate, "cuStreamCreate", CUstream *stream, unsigned flags)                                                \
   X(cuStreamDestroy, "cuStreamDestroy_v2", CUstream stream)                                                            \
@@ -98,9 +99,6 @@ public:
   /// Opens the driver and initialises CUDA. The same object for every caller, and never unloaded: CUDA has
   /// threads of its own. Errors: no libcuda, older than R580 (CUDA 13.0), no GPU; each says what to install.
   static Expected<const Driver *> open();
-
-  /// Of CUDA, as 13000 for 13.0.
-  int version() const { return supportedVersion; }
 
 #define KIMI_CUDA_DECLARE(member, symbol, ...) EntryPoint<CUresult(__VA_ARGS__)> member{*this, symbol};
   KIMI_CUDA_ENTRY_POINTS(KIMI_CUDA_DECLARE)

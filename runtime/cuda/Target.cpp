@@ -5,6 +5,16 @@
 
 namespace kimi::runtime::cuda {
 
+/// Which of kimic's targets this GPU runs.
+static std::string advice(const DeviceProperties &device) {
+  if (device.major == 9 && device.minor == 0)
+    return "compile it with --target cuda:sm_90a";
+  if (device.major == 8)
+    return "compile it with --target cuda:sm_80";
+  return "kimic has no target for this GPU: use one of compute capability 8.x or 9.0, or compile with "
+         "--target cpu";
+}
+
 Status checkTarget(std::string_view target, const DeviceProperties &device) {
   constexpr std::string_view kPrefix = "cuda:sm_";
   std::string_view text = target.starts_with(kPrefix) ? target.substr(kPrefix.size()) : "";
@@ -19,11 +29,8 @@ Status checkTarget(std::string_view target, const DeviceProperties &device) {
   int major = number / 10, minor = number % 10;
   if (device.major == major && (isExact ? device.minor == minor : device.minor >= minor))
     return {};
-  // Hopper's own instructions are what its code is for.
-  const char *suffix = device.major == 9 ? "a" : "";
-  return failure(fmt::format("compiled for {}, but {} is sm_{}{}: compile it with --target cuda:sm_{}{}{}",
-                             target, device.name, device.major, device.minor, device.major, device.minor,
-                             suffix));
+  return failure(fmt::format("compiled for {}, but {} is sm_{}{}: {}", target, device.name, device.major,
+                             device.minor, advice(device)));
 }
 
 } // namespace kimi::runtime::cuda

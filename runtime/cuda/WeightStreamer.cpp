@@ -3,17 +3,10 @@
 #include "runtime/base/Hash.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <mutex>
-#include <numeric>
-#include <optional>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -24,23 +17,8 @@ static constexpr uint64_t kSlotBytes = uint64_t(4) << 20;
 static constexpr size_t kSlots = 3;
 // More threads than this do not read faster, and each pins memory.
 static constexpr int kMaxReaders = 8;
-static constexpr std::chrono::milliseconds kProgressInterval{100};
 
 namespace {
-
-/// What the reading threads share.
-struct Work {
-  std::span<const FileToStream> files;
-  std::vector<size_t> order; // largest first, so that no thread is left alone with a large one at the end
-  std::atomic<size_t> next = 0;
-  std::atomic<uint64_t> doneBytes = 0;
-  std::atomic<bool> stop = false;
-
-  std::mutex mutex; // guards what follows
-  std::condition_variable changed;
-  std::optional<Error> error;
-  int runningReaders = 0;
-};
 
 class OpenFile {
 public:
@@ -93,27 +71,25 @@ public:
     return reader;
   }
 
-  void readFiles(Work &work) {
+  Status readFiles(std::span<const FileToStream> files, FileQueue &queue) {
     Status status = device->makeCurrent();
-    for (size_t i = work.next++; status && i < work.order.size() && !work.stop; i = work.next++)
-      status = readFile(work.files[work.order[i]], work);
-    if (auto drained = device->driver().cuStreamSynchronize(stream.get()); status && !drained)
-      status = failure("copying weights to the device", drained.error());
-    std::lock_guard lock(work.mutex);
-    if (!status) {
-      work.stop = true;
-      if (!work.error)
-        work.error = status.error();
+    while (status) {
+      auto index = queue.next();
+      if (!index)
+        break;
+      status = readFile(files[*index], queue);
     }
-    --work.runningReaders;
-    work.changed.notify_one();
+    // Also after an error: the buffers are given back once nothing is copied from them.
+    if (auto drained = device->driver().cuStreamSynchronize(stream.get()); status && !drained)
+      return failure("copying weights to the device", drained.error());
+    return status;
   }
 
 private:
-  Status readFile(const FileToStream &file, Work &work) {
+  Status readFile(const FileToStream &file, FileQueue &queue) {
     TRY_ASSIGN(OpenFile open, OpenFile::open(file.path));
     Hasher hasher;
-    for (uint64_t offset = 0; offset < file.bytes && !work.stop;) {
+    for (uint64_t offset = 0; offset < file.bytes && !queue.stop;) {
       auto slot = std::span(memory.data() + nextSlot * kSlotBytes, std::min(kSlotBytes, file.bytes - offset));
       // An event that was never recorded counts as passed.
       TRY(device->driver().cuEventSynchronize(copied[nextSlot].get()));
@@ -130,9 +106,9 @@ private:
         hasher.update(slot); // while it is copied
       nextSlot = (nextSlot + 1) % kSlots;
       offset += slot.size();
-      work.doneBytes.fetch_add(slot.size(), std::memory_order_relaxed);
+      queue.doneBytes.fetch_add(slot.size(), std::memory_order_relaxed);
     }
-    if (!file.hash.empty() && !work.stop && hasher.hex() != file.hash)
+    if (!file.hash.empty() && !queue.stop && hasher.hex() != file.hash)
       return failure(fmt::format("{}: hash {} does not match the recorded {}: the file is damaged",
                                  file.path.string(), hasher.hex(), file.hash));
     return {};
@@ -147,47 +123,22 @@ private:
 
 } // namespace
 
-static void waitForReaders(Work &work, uint64_t total, const StreamProgress &progress) {
-  std::unique_lock lock(work.mutex);
-  while (work.runningReaders > 0) {
-    work.changed.wait_for(lock, kProgressInterval);
-    if (!progress)
-      continue;
-    lock.unlock(); // The callback may take its time.
-    progress(work.doneBytes, total);
-    lock.lock();
-  }
-}
-
 Status streamFiles(const Device &device, std::span<const FileToStream> files, int numThreads,
-                   const StreamProgress &progress) {
-  Work work;
-  work.files = files;
-  work.order.resize(files.size());
-  std::iota(work.order.begin(), work.order.end(), size_t(0));
-  std::stable_sort(work.order.begin(), work.order.end(),
-                   [&](size_t a, size_t b) { return files[a].bytes > files[b].bytes; });
-  uint64_t total = 0;
+                   const Progress &progress) {
+  std::vector<uint64_t> sizes;
   for (const FileToStream &file : files)
-    total += file.bytes;
+    sizes.push_back(file.bytes);
+  FileQueue queue(std::move(sizes));
   std::vector<Reader> readers;
   size_t numReaders = std::min(size_t(std::clamp(numThreads, 1, kMaxReaders)), files.size());
   while (readers.size() < numReaders) {
     TRY_ASSIGN(Reader reader, Reader::create(device));
     readers.push_back(std::move(reader));
   }
-  work.runningReaders = int(readers.size());
-  {
-    std::vector<std::jthread> threads;
-    for (Reader &reader : readers)
-      threads.emplace_back([&] { reader.readFiles(work); });
-    waitForReaders(work, total, progress);
-  }
-  if (work.error)
-    return std::unexpected(*work.error);
-  if (progress)
-    progress(total, total);
-  return {};
+  std::vector<FileQueue::Worker> workers;
+  for (Reader &reader : readers)
+    workers.push_back([&](FileQueue &queue) { return reader.readFiles(files, queue); });
+  return queue.run(workers, progress);
 }
 
 } // namespace kimi::runtime::cuda

@@ -2,10 +2,10 @@
 // pinned buffers, and is hashed on the way. No second copy of it stays on the host.
 #pragma once
 
+#include "runtime/base/FileQueue.h"
 #include "runtime/cuda/Device.h"
 
 #include <filesystem>
-#include <functional>
 #include <span>
 
 namespace kimi::runtime::cuda {
@@ -17,13 +17,10 @@ struct FileToStream {
   CUdeviceptr destination = 0;
 };
 
-/// Called by the thread that called streamFiles: bytes read so far, bytes to read.
-using StreamProgress = std::function<void(uint64_t done, uint64_t total)>;
-
 /// Reads files with up to `numThreads` threads, the largest first. Returns once everything is on the device.
-/// Errors, the first of which stops all: a file that cannot be read, is shorter than expected, or has another
-/// hash; a failed copy.
+/// `progress` is called by this thread. Errors, the first of which stops all: a file that cannot be read, is
+/// shorter than expected, or has another hash; a failed copy.
 Status streamFiles(const Device &device, std::span<const FileToStream> files, int numThreads,
-                   const StreamProgress &progress);
+                   const Progress &progress);
 
 } // namespace kimi::runtime::cuda

@@ -69,7 +69,7 @@ Status Artifact::makeShape(uint32_t index, int numThreads) {
   return {};
 }
 
-Status Artifact::makeShapes(int numThreads) {
+Status Artifact::checkShapeMemory() const {
   uint64_t needed = 0, available = availableMemory();
   for (const artifact::File *file : *planData->files())
     needed += file->is_shape() ? file->bytes() : 0;
@@ -77,6 +77,11 @@ Status Artifact::makeShapes(int numThreads) {
     return failure(fmt::format("the artifact holds shapes of weights (--weights=shapes): {} of memory are needed to make "
                                "them up, {} is available: compile fewer --layers",
                                formatBytes(double(needed)), formatBytes(double(available))));
+  return {};
+}
+
+Status Artifact::makeShapes(int numThreads) {
+  TRY(checkShapeMemory());
   for (uint32_t i = 0; i < files.size(); ++i)
     if (planData->files()->Get(i)->is_shape())
       TRY(makeShape(i, numThreads));

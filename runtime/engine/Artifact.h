@@ -32,8 +32,10 @@ public:
   const artifact::Rank &rank() const { return *planData->ranks()->Get(0); }
   std::string fingerprint() const { return "fp_" + manifestData.planHash.substr(0, 12); }
 
-  /// Fills memory for every file that is a shape only; until then such a file is empty. Error: too little memory.
+  /// Fills memory for every file that is a shape only; until then such a file is empty. Error: too little
+  /// memory, which can also be asked for before.
   Status makeShapes(int numThreads);
+  Status checkShapeMemory() const;
 
   /// The bytes of files[index].
   std::span<const std::byte> file(uint32_t index) const { return files[index].bytes(); }

@@ -1,22 +1,17 @@
 #include "runtime/engine/CpuEngine.h"
 
+#include "runtime/base/Clock.h"
 #include "runtime/base/Machine.h"
 #include "runtime/cpu/Target.h"
 #include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
 
-#include <chrono>
 #include <cstring>
 #include <fmt/format.h>
 
 namespace kimi::runtime {
 
 using namespace kimi::artifact;
-using Clock = std::chrono::steady_clock;
-
-static double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 CpuEngine::CpuEngine(Artifact opened, const EngineOptions &options, int numThreads)
     : PlanEngine(std::move(opened), options), pool(numThreads) {}
@@ -39,8 +34,10 @@ Status CpuEngine::readWeights(const EngineOptions &options) {
   if (!options.verifyWeights)
     return {};
   TRY(artifact.verifyWeights(pool.numThreads(), options.progress));
-  report = {.weightBytes = describeMemory(artifact.plan(), rank(), 0).weights,
-            .weightSeconds = secondsSince(start)};
+  for (uint32_t i = 0; i < sizeOf(artifact.plan().files()); ++i)
+    if (const File &file = *artifact.plan().files()->Get(i); artifact.isWeightFile(i) && !file.is_shape())
+      report.weightBytes += file.bytes();
+  report.weightSeconds = secondsSince(start);
   return {};
 }
 

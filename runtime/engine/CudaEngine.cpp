@@ -1,12 +1,12 @@
 #include "runtime/engine/CudaEngine.h"
 
+#include "runtime/base/Clock.h"
 #include "runtime/cuda/Target.h"
 #include "runtime/cuda/WeightStreamer.h"
 #include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 
 namespace kimi::runtime {
@@ -62,6 +62,7 @@ Status CudaEngine::loadCode() {
   // Before anything is allocated, from the plan alone.
   TRY_ASSIGN(uint64_t available, device.availableMemory());
   TRY(checkMemory(artifact.plan(), rank(), describeMemory(artifact.plan(), rank(), available)));
+  TRY(artifact.checkShapeMemory()); // of the host
   for (uint32_t i = 0; i < sizeOf(rank().code()); ++i) {
     uint32_t file = rank().code()->Get(i);
     TRY_ASSIGN(cuda::Module module, cuda::Module::load(device, artifact.file(file),
@@ -110,6 +111,8 @@ Status CudaEngine::allocate() {
   TRY_ASSIGN(deviceInputs, cuda::DeviceBuffer::allocate(device, layout.inputBytes(), "step inputs"));
   TRY_ASSIGN(deviceOutputs, cuda::DeviceBuffer::allocate(device, layout.outputBytes(), "step outputs"));
   TRY_ASSIGN(stream, device.createStream());
+  // Steps copy the columns of block tables that they use: what lies behind must be block numbers too.
+  TRY(device.driver().cuMemsetD8Async(deviceInputs.address(), 0, deviceInputs.size(), stream.get()));
   for (uint32_t i = 0; i < sizeOf(rank().caches()); ++i) {
     TRY_ASSIGN(cuda::DeviceBuffer cache,
                cuda::DeviceBuffer::allocate(device, cacheBytes(i),
@@ -140,9 +143,9 @@ Status CudaEngine::streamWeights(int numThreads) {
                      .destination = weights.address() + fileOffsets[i]});
     report.weightBytes += file.bytes();
   }
-  auto start = std::chrono::steady_clock::now();
+  auto start = Clock::now();
   TRY(cuda::streamFiles(device, files, numThreads, options.progress));
-  report.weightSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.weightSeconds = secondsSince(start);
   return {};
 }
 
@@ -199,7 +202,7 @@ Status CudaEngine::runStep(size_t index) {
   // A fault of any launch shows in the first call that notices.
   Status status = download();
   if (status)
-    status = device.driver().cuStreamSynchronize(stream.get());
+    status = wait();
   if (!status)
     return failure(fmt::format("entry {}, one of its {} launches", cudaPrograms[index].entryName(),
                                cudaPrograms[index].numLaunches()),
@@ -207,11 +210,40 @@ Status CudaEngine::runStep(size_t index) {
   return {};
 }
 
+Status CudaEngine::wait() {
+  auto start = Clock::now();
+  Status status = device.driver().cuStreamSynchronize(stream.get());
+  waited += secondsSince(start);
+  return status;
+}
+
+void CudaEngine::setProfiling(bool on) {
+  PlanEngine::setProfiling(on);
+  waited = 0;
+}
+
 Status CudaEngine::upload() {
-  for (const ByteRange &range : table.layout().usedInputs(table.inputs()).ranges())
+  int64_t columns = visibleColumns();
+  for (const ByteRange &range : table.layout().usedInputs(table.inputs(), columns).ranges())
     TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset,
                                           hostInputs.data() + range.offset, range.bytes, stream.get()));
-  return {};
+  return columns < bufferCapacity.maxTableBlocks ? uploadTables(columns) : Status();
+}
+
+/// The first columns of the step's rows. What the device's table has behind them was checked in the step it
+/// came with, or is 0: a kernel that looks there finds a block of the cache.
+Status CudaEngine::uploadTables(int64_t columns) {
+  uint64_t offset = table.layout().offset(StepInput::block_tables);
+  uint64_t pitch = uint64_t(bufferCapacity.maxTableBlocks) * sizeof(int32_t);
+  cuda::CUDA_MEMCPY2D copy{};
+  copy.srcMemoryType = cuda::CU_MEMORYTYPE_HOST;
+  copy.srcHost = hostInputs.data() + offset;
+  copy.dstMemoryType = cuda::CU_MEMORYTYPE_DEVICE;
+  copy.dstDevice = deviceInputs.address() + offset;
+  copy.srcPitch = copy.dstPitch = pitch;
+  copy.WidthInBytes = uint64_t(columns) * sizeof(int32_t);
+  copy.Height = uint64_t(table.inputs().numSequences);
+  return device.driver().cuMemcpy2DAsync(&copy, stream.get());
 }
 
 Status CudaEngine::poisonMemory() {
@@ -249,7 +281,7 @@ Status CudaEngine::startLaunches(const CudaProgram &program) {
     Status status =
         cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
     if (status && !options.useGraphs)
-      status = device.driver().cuStreamSynchronize(stream.get());
+      status = wait();
     if (!status && !options.useGraphs)
       return failure(program.describe(number), status.error());
     if (!status)

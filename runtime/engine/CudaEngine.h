@@ -18,6 +18,9 @@ public:
                                                 int numThreads);
   ~CudaEngine() override;
 
+  void setProfiling(bool on) override;
+  double waitedSeconds() const override { return waited; }
+
 private:
   CudaEngine(Artifact artifact, const EngineOptions &options, cuda::Device device);
 
@@ -34,12 +37,15 @@ private:
 
   // Running.
   Status run(size_t index) override;
+  int64_t visibleColumns() const override { return table.layout().usedColumns(table.inputs()); }
   Status runStep(size_t index);
   Status upload();
+  Status uploadTables(int64_t columns);
   Status poisonMemory();
   Status start(size_t index);
   Status startLaunches(const CudaProgram &program);
   Status download();
+  Status wait();
 
   // Destroyed from the bottom up: everything on the device goes before the device.
   EngineOptions options;
@@ -56,6 +62,7 @@ private:
   std::vector<CudaProgram> cudaPrograms; // as `programs`
   std::vector<bool> hasRun;              // likewise
   CudaProfiler profiler;
+  double waited = 0;          // seconds
   std::optional<Error> fault; // the device's first: nothing runs after it
 };
 

@@ -9,14 +9,6 @@ using namespace kimi::artifact;
 
 static std::string textOf(const flatbuffers::String *text) { return text ? text->str() : std::string(); }
 
-/// The grid as a range of extents; empty when the plan leaves it out.
-static std::vector<Extent> gridOf(const Launch &launch) {
-  std::vector<Extent> grid;
-  for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
-    grid.push_back(*launch.grid()->Get(i));
-  return grid;
-}
-
 static void addArenaUses(const Launch &launch, const std::string &kernel, int64_t number,
                          std::map<uint64_t, ArenaUse> &arena) {
   for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i) {

@@ -1,11 +1,9 @@
 // Hashes files in parallel and compares.
 #pragma once
 
-#include "runtime/base/Status.h"
+#include "runtime/base/FileQueue.h"
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,10 +16,8 @@ struct FileToVerify {
   std::string hash; // expected
 };
 
-/// Called by the thread that called verifyFiles.
-using Progress = std::function<void(uint64_t done, uint64_t total)>;
-
-/// Error: the first file found whose bytes do not have the expected hash. Reading stops there.
+/// `progress` is called by this thread. Error: the first file found whose bytes do not have the expected
+/// hash. Reading stops there.
 Status verifyFiles(std::span<const FileToVerify> files, int numThreads, const Progress &progress);
 
 } // namespace kimi::runtime

@@ -33,8 +33,11 @@ static Status checkMap(const std::string &name, const TensorMap &map) {
   TRY(checkRange(name + "'s rank of the box", sizeOf(map.box()), rank, rank));
   TRY(checkAligned(name + "'s extents", map.shape()));
   TRY(checkAligned(name + "'s strides", map.strides()));
-  for (const Extent *extent : *map.shape())
+  for (const Extent *extent : *map.shape()) {
     TRY(checkExtent(name + "'s", *extent));
+    if (extent->symbol() == DimSymbol::cache_blocks) // so that a map grows with its cache evenly
+      TRY(checkRange(name + "'s divisor of cache_blocks", extent->divisor(), 1, 1));
+  }
   for (uint32_t i = 0; i < sizeOf(map.strides()); ++i) {
     uint64_t stride = map.strides()->Get(i);
     if (stride % uint64_t(kMapAlignment) != 0)
@@ -56,7 +59,7 @@ static Status checkMap(const std::string &name, const TensorMap &map) {
 }
 
 Status checkCudaKernel(const Kernel &kernel) {
-  auto name = fmt::format("kernel {}", shortened(kernel.name()->str(), 200));
+  auto name = fmt::format("kernel {}", nameOf(kernel.name()));
   TRY(checkRange(name + "'s threads", kernel.threads(), 1, kMaxThreads));
   TRY(checkRange(name + "'s shared bytes", kernel.shared_bytes(), 0, kMaxSharedBytes));
   TRY(checkRange(name + "'s cluster", kernel.cluster(), 1, kMaxCluster));
@@ -125,15 +128,22 @@ struct CheckedLaunch {
 Status checkCudaLaunch(const Plan &plan, const Rank &rank, const Entry &entry, const Launch &launch,
                        uint32_t layer, const Dims &dims) {
   const Kernel &kernel = *rank.kernels()->Get(launch.kernel());
-  int64_t tasks = 1;
-  for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
-    tasks *= extentSize(*launch.grid()->Get(i), dims);
+  int64_t tasks = countTasks(gridOf(launch), dims);
   if (tasks % kernel.cluster() != 0)
     return failure(fmt::format("the grid has {} tasks at full capacity, which clusters of {} do not divide",
                                tasks, kernel.cluster()));
-  CheckedLaunch checked{plan, rank, entry, launch, layer, dims};
-  for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i)
-    TRY(checked.checkMapOverArgument(fmt::format("tensor map {}", i), *kernel.tensor_maps()->Get(i)));
+  // Bytes of a map and of its argument are linear in the blocks of the cache: what holds for the most of them
+  // and for one holds between.
+  Dims smallest = dims;
+  dim(smallest, DimSymbol::cache_blocks) = 1;
+  CheckedLaunch largestCache{plan, rank, entry, launch, layer, dims},
+      smallestCache{plan, rank, entry, launch, layer, smallest};
+  for (uint32_t i = 0; i < sizeOf(kernel.tensor_maps()); ++i) {
+    auto name = fmt::format("tensor map {}", i);
+    TRY(largestCache.checkMapOverArgument(name, *kernel.tensor_maps()->Get(i)));
+    if (auto status = smallestCache.checkMapOverArgument(name, *kernel.tensor_maps()->Get(i)); !status)
+      return failure("with 1 cache block", status.error());
+  }
   return {};
 }
 

@@ -10,8 +10,8 @@ namespace kimi::runtime {
 Status checkCudaKernel(const artifact::Kernel &kernel);
 
 /// One launch of an entry in a layer: whole clusters; tensor maps over arguments that are there, hold what
-/// the map spans and lie on 16 bytes. Its arguments and its kernel have been checked; `dims` are a full
-/// step's.
+/// the map spans, whatever the size of the cache, and lie on 16 bytes. Its arguments and its kernel have been
+/// checked; `dims` are a full step's with the largest cache.
 Status checkCudaLaunch(const artifact::Plan &plan, const artifact::Rank &rank, const artifact::Entry &entry,
                        const artifact::Launch &launch, uint32_t layer, const Dims &dims);
 

@@ -42,9 +42,6 @@ int64_t elementBytes(DataType type) {
 
 namespace {
 
-/// For a message: a damaged plan may hold kilobytes where a name should be.
-std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
-
 /// One rank against the plan it stands in.
 class RankChecker {
 public:
@@ -89,7 +86,7 @@ private:
   Status checkKernel(const Kernel &kernel) {
     TRY(checkCosts(kernel, kernel.bytes()));
     TRY(checkCosts(kernel, kernel.flops()));
-    TRY(checkIndex(fmt::format("kernel {}'s code", kernel.name()->string_view()), kernel.code(),
+    TRY(checkIndex(fmt::format("kernel {}'s code", nameOf(kernel.name())), kernel.code(),
                    sizeOf(rank.code())));
     return isCuda ? checkCudaKernel(kernel) : Status();
   }
@@ -245,6 +242,9 @@ private:
 
 static Status checkFile(const File &file) {
   TRY(checkRelativePath(file.path()->str()));
+  // Not only what lies on a disk has a size: sums of shapes' must not overflow.
+  TRY(checkRange(fmt::format("{}'s size", nameOf(file.path())),
+                 int64_t(std::min<uint64_t>(file.bytes(), INT64_MAX)), 0, int64_t(1) << 50));
   return checkHashText(file.path()->str(), file.hash()->str());
 }
 

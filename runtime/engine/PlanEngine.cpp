@@ -92,6 +92,7 @@ Expected<size_t> PlanEngine::chooseProgram() const {
 
 Status PlanEngine::step() {
   TRY(checkStep(table.inputs(), bufferCapacity, modelInfo));
+  TRY(checkBlockTables(table.inputs(), bufferCapacity, visibleColumns()));
   setDims();
   TRY_ASSIGN(size_t index, chooseProgram());
   TRY(run(index));

@@ -39,6 +39,10 @@ protected:
   /// Runs programs[index] on the step table's inputs; dims are in the table.
   virtual Status run(size_t index) = 0;
 
+  /// Columns of the block table that the step's kernels can see as the caller filled them: all, where kernels
+  /// read the caller's own table.
+  virtual int64_t visibleColumns() const { return bufferCapacity.maxTableBlocks; }
+
   const artifact::Rank &rank() const { return artifact.rank(); }
 
   Artifact artifact;

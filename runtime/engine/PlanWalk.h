@@ -4,6 +4,7 @@
 #include "runtime/engine/Dims.h"
 #include "runtime/engine/PlanCheck.h"
 
+#include <span>
 #include <string>
 
 namespace kimi::runtime {
@@ -28,10 +29,17 @@ void forEachLaunch(const artifact::Rank &rank, const artifact::Entry &entry, Vis
 /// 3)".
 std::string describePlace(const artifact::Rank &rank, const artifact::Entry &entry, size_t number);
 
-/// Tasks of a launch: the product of its grid's extents. `extents` is a range of artifact::Extent.
-template <typename Extents> int64_t countTasks(const Extents &extents, const Dims &dims) {
+/// The launch's extents; none when the plan leaves them out.
+inline std::span<const artifact::Extent> gridOf(const artifact::Launch &launch) {
+  if (!launch.grid())
+    return {};
+  return {reinterpret_cast<const artifact::Extent *>(launch.grid()->Data()), launch.grid()->size()};
+}
+
+/// Tasks of a launch: the product of its grid's extents.
+inline int64_t countTasks(std::span<const artifact::Extent> grid, const Dims &dims) {
   int64_t tasks = 1;
-  for (const artifact::Extent &extent : extents)
+  for (const artifact::Extent &extent : grid)
     tasks *= extentSize(extent, dims);
   return tasks;
 }

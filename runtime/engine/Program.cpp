@@ -43,8 +43,8 @@ void Program::addLaunch(const Launch &launch, uint32_t layer, const Rank &rank, 
                      .numArguments = sizeOf(launch.arguments()),
                      .firstExtent = uint32_t(extents.size()),
                      .numExtents = sizeOf(launch.grid())});
-  for (uint32_t i = 0; i < sizeOf(launch.grid()); ++i)
-    extents.push_back(*launch.grid()->Get(i));
+  std::span<const Extent> grid = gridOf(launch);
+  extents.insert(extents.end(), grid.begin(), grid.end());
   for (uint32_t i = 0; i < sizeOf(launch.arguments()); ++i)
     argumentList.push_back(resolve(*launch.arguments()->Get(i), layer, rank, addresses));
 }

@@ -10,6 +10,9 @@
 
 namespace kimi::runtime {
 
+/// For a message: a damaged plan may hold kilobytes where a name should be.
+inline std::string nameOf(const flatbuffers::String *name) { return shortened(name->str(), 200); }
+
 /// Error unless low <= value <= high.
 Status checkRange(std::string_view what, int64_t value, int64_t low, int64_t high);
 

@@ -9,8 +9,10 @@
 
 namespace kimi::runtime {
 
-/// Fills `memory`, which holds all slices of `weight`. Codes are pseudo-random: f8e4m3 no NaN, |x| in [0.5, 2); bf16 matrices
-/// |x| in [1/64, 1/32); f32 matrices (scales, rotary table) 1/64; vectors (norms) 1, and f32 vectors (biases) 0.
+/// Fills `memory`, which holds all slices of `weight`. 8-bit integers are any; f8e4m3 is no NaN, |x| in [0.5,
+/// 2); bf16 and f16 matrices are |x| in [1/64, 1/32), all of these pseudo-random; f32 matrices (scales,
+/// rotary table) 1/64; vectors (norms) 1, but f32 vectors (biases) 0; larger integers 0. A last part of less
+/// than 8 bytes stays as it is.
 void fillShape(const artifact::Weight &weight, std::span<std::byte> memory, int numThreads);
 
 } // namespace kimi::runtime

@@ -16,8 +16,9 @@ Status checkCount(const char *field, int64_t value, int64_t low, int64_t high) {
 }
 
 /// Every value in [low, high]. The loop finds only whether one is outside, so that it vectorises; which one
-/// is a question for the error.
-template <typename T> Status checkValues(const char *field, std::span<const T> values, T low, T high) {
+/// is a question for the error, which counts from `first` on.
+template <typename T>
+Status checkValues(const char *field, std::span<const T> values, T low, T high, size_t first = 0) {
   int numOutside = 0; // an int and not a bool: GCC vectorises the sum, not the conjunction
   for (T value : values)
     numOutside += !(value >= low && value <= high); // counts a NaN
@@ -26,7 +27,7 @@ template <typename T> Status checkValues(const char *field, std::span<const T> v
   size_t i = 0;
   while (values[i] >= low && values[i] <= high)
     ++i;
-  return failure(fmt::format("{}[{}] is {}, expected {} to {}", field, i, values[i], low, high));
+  return failure(fmt::format("{}[{}] is {}, expected {} to {}", field, first + i, values[i], low, high));
 }
 
 template <typename T> std::span<const T> prefix(std::span<T> values, int64_t count) {
@@ -54,7 +55,7 @@ Status checkCounts(const StepInputs &in, const Limits &limits) {
   return checkCount("numPenaltyEntries", in.numPenaltyEntries, 0, limits.maxPenaltyEntries);
 }
 
-Status checkSequences(const StepInputs &in, const Limits &limits) {
+Status checkSequences(const StepInputs &in) {
   auto offsets = prefix(in.sequenceOffsets, in.numSequences + 1);
   TRY(checkOffsets("sequenceOffsets", offsets, 1, in.numTokens));
   auto sequences = prefix(in.tokenSequences, in.numTokens);
@@ -63,9 +64,7 @@ Status checkSequences(const StepInputs &in, const Limits &limits) {
       if (sequences[size_t(t)] != s)
         return failure(fmt::format("tokenSequences[{}] is {}, expected {} by sequenceOffsets", t,
                                    sequences[size_t(t)], s));
-  // Whole rows: kernels may look at entries past a sequence's end.
-  auto table = prefix(in.blockTables, in.numSequences * limits.maxTableBlocks);
-  return checkValues<int32_t>("blockTables", table, 0, int32_t(limits.cacheBlocks - 1));
+  return {};
 }
 
 Status checkTokens(const StepInputs &in, const Limits &limits, const ModelInfo &model) {
@@ -108,10 +107,24 @@ Status checkLists(const StepInputs &in, const ModelInfo &model) {
 
 Status checkStep(const StepInputs &inputs, const Limits &limits, const ModelInfo &model) {
   TRY(checkCounts(inputs, limits));
-  TRY(checkSequences(inputs, limits));
+  TRY(checkSequences(inputs));
   TRY(checkTokens(inputs, limits, model));
   TRY(checkSampling(inputs));
   return checkLists(inputs, model);
+}
+
+Status checkBlockTables(const StepInputs &inputs, const Limits &limits, int64_t columns) {
+  const int32_t last = int32_t(limits.cacheBlocks - 1);
+  const int64_t stride = limits.maxTableBlocks;
+  // Rows that are whole lie one after another.
+  if (columns == stride)
+    return checkValues<int32_t>("blockTables", prefix(inputs.blockTables, inputs.numSequences * stride), 0,
+                                last, 0);
+  for (int64_t s = 0; s < inputs.numSequences; ++s)
+    TRY(checkValues<int32_t>("blockTables",
+                             std::span(inputs.blockTables).subspan(size_t(s * stride), size_t(columns)), 0,
+                             last, size_t(s * stride)));
+  return {};
 }
 
 } // namespace kimi::runtime

@@ -6,8 +6,11 @@
 
 namespace kimi::runtime {
 
-/// `limits` are the capacities of the buffers. Errors name the field, the value and the limit. Costs one pass
-/// over the inputs; allocates only for an error.
+/// Everything but the block tables. `limits` are the capacities of the buffers. Errors name the field, the
+/// value and the limit. Costs one pass over the inputs; allocates only for an error.
 Status checkStep(const StepInputs &inputs, const Limits &limits, const ModelInfo &model);
+
+/// The first `columns` of the block table's rows: what kernels will see of it. The step has passed checkStep.
+Status checkBlockTables(const StepInputs &inputs, const Limits &limits, int64_t columns);
 
 } // namespace kimi::runtime

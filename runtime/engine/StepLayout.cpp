@@ -1,6 +1,7 @@
 #include "runtime/engine/StepLayout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kimi::runtime {
 
@@ -74,7 +75,7 @@ int64_t numElements(StepOutput output, const Limits &sizes, uint32_t vocabulary)
 void ByteRanges::add(uint64_t offset, uint64_t bytes) {
   if (bytes == 0)
     return;
-  if (count > 0) {
+  if (count > 0 && !std::exchange(isClosed, false)) {
     ByteRange &last = items[count - 1];
     if (offset - (last.offset + last.bytes) <= kMergedGap) {
       last.bytes = offset + bytes - last.offset;
@@ -105,7 +106,15 @@ StepLayout::StepLayout(const Limits &capacity, uint32_t vocabulary)
   outputEnd = layOut(kOutputOrder, 0, capacity, vocabulary, outputOffsets);
 }
 
-ByteRanges StepLayout::usedInputs(const StepInputs &inputs) const {
+int64_t StepLayout::usedColumns(const StepInputs &inputs) const {
+  constexpr int64_t kLine = kAlignment / kElementBytes;
+  if (uint64_t(inputs.numSequences * tableBlocks) * kElementBytes <= ByteRanges::kMergedGap)
+    return tableBlocks;
+  int32_t last = std::ranges::max(inputs.positions.first(size_t(inputs.numTokens)));
+  return std::min(tableBlocks, (last / kBlockTokens / kLine + 1) * kLine);
+}
+
+ByteRanges StepLayout::usedInputs(const StepInputs &inputs, int64_t columns) const {
   Limits sizes{.maxTokens = inputs.numTokens,
                .maxSequences = inputs.numSequences,
                .maxLogitRows = inputs.numLogitRows,
@@ -119,7 +128,10 @@ ByteRanges StepLayout::usedInputs(const StepInputs &inputs) const {
   used.add(kDimsOffset, sizeof(Dims));
   for (StepInput input : kInputOrder) {
     const Limits &inputSizes = input == StepInput::token_mask ? maskSizes : sizes;
-    used.add(offset(input), uint64_t(numElements(input, inputSizes, vocabulary)) * kElementBytes);
+    if (input != StepInput::block_tables || columns == tableBlocks)
+      used.add(offset(input), uint64_t(numElements(input, inputSizes, vocabulary)) * kElementBytes);
+    if (input == StepInput::block_tables)
+      used.close();
   }
   return used;
 }

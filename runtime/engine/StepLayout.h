@@ -28,11 +28,16 @@ public:
   static constexpr uint64_t kMergedGap = uint64_t(64) << 10;
 
   void add(uint64_t offset, uint64_t bytes);
+
+  /// What is added next begins a range of its own.
+  void close() { isClosed = true; }
+
   std::span<const ByteRange> ranges() const { return std::span(items).first(count); }
 
 private:
   std::array<ByteRange, kNumStepInputs + 1> items;
   size_t count = 0;
+  bool isClosed = false;
 };
 
 class StepLayout {
@@ -50,9 +55,14 @@ public:
   uint64_t outputBytes() const { return outputEnd; }
   uint64_t outputBytesWithoutLogits() const { return offset(artifact::StepOutput::logits); }
 
+  /// Columns of the block table that a device needs for this step, which has passed checkStep: those of its
+  /// positions, rounded up to whole lines; all of them where so few rows are as fast to copy whole.
+  int64_t usedColumns(const StepInputs &inputs) const;
+
   /// What a step reads: the dims, and of each input the prefix that the counts say. The token mask is used up
-  /// to the last row that has one.
-  ByteRanges usedInputs(const StepInputs &inputs) const;
+  /// to the last row that has one. Of the block table nothing where it has fewer than all columns: then it is
+  /// not contiguous. No range holds rows of the table that the step does not have.
+  ByteRanges usedInputs(const StepInputs &inputs, int64_t columns) const;
   ByteRanges usedOutputs(int64_t numLogitRows, bool withLogits) const;
 
 private:

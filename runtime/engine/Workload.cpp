@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <numeric>
 
 namespace kimi::runtime {
 
@@ -51,8 +52,8 @@ void Workload::addTokens(int64_t sequence, int64_t count, bool wantsLogits) {
   int64_t stride = engine->limits().maxTableBlocks, row = in.numSequences++;
   int32_t firstBlock = int32_t(sequence * blocksPerSequence);
   auto table = in.blockTables.subspan(size_t(row * stride), size_t(stride));
-  for (int64_t block = 0; block < stride; ++block)
-    table[size_t(block)] = block < blocksPerSequence ? firstBlock + int32_t(block) : 0;
+  std::iota(table.begin(), table.begin() + blocksPerSequence,
+            firstBlock); // zeros behind: prefill() put them there
   for (int64_t i = 0; i < count; ++i) {
     int64_t position = lengths[size_t(sequence)]++;
     size_t t = size_t(in.numTokens++);
@@ -79,6 +80,7 @@ Status Workload::runStep() {
 Status Workload::prefill(const std::function<void(int64_t doneTokens)> &progress) {
   const Limits &limits = engine->limits();
   std::ranges::fill(lengths, 0);
+  std::ranges::fill(engine->inputs().blockTables, 0);
   for (int64_t sequence = 0, done = 0; sequence < size.batch;) {
     beginStep();
     StepInputs &in = engine->inputs();

@@ -112,15 +112,19 @@ TEST_F(CudaTest, ProfilesKernelsByThemselves) {
   runStep({{0, {6}, {0}}});
   expectRow(0, {6});
   EXPECT_EQ(fake->graphStarts, 0);
+  EXPECT_EQ(fake->gates, 0); // an entry's first run is not held back
   auto times = engine->profile();
   ASSERT_EQ(times.size(), 6u);
   EXPECT_EQ(times[1].name, "toy_add");
   EXPECT_EQ(times[1].launches, kToyLayers);
   EXPECT_EQ(times[1].bytes, kToyLayers * 2 * 32);
   EXPECT_GT(times[1].seconds, 0);
+  runStep({{1, {7}, {0}}});
+  expectRow(0, {6, 7});
+  EXPECT_EQ(fake->gates, 1); // all launches were queued before the first could start
   engine->setProfiling(false);
   EXPECT_TRUE(engine->profile().empty());
-  runStep({{1, {7}, {0}}});
+  runStep({{2, {8}, {0}}});
   EXPECT_EQ(fake->graphStarts, 1);
 }
 
@@ -200,10 +204,33 @@ TEST_F(CudaTest, TwoEnginesBesideEachOther) {
   load();
   auto second = Engine::load(writeToyCudaArtifact(scratch.path()), defaultOptions());
   ASSERT_TRUE(second.has_value()) << second.error().message;
-  engine.reset();
+  std::unique_ptr<Engine> first = std::move(engine);
+  // The same blocks of two caches, by turns, in launches and graphs; each has outputs of its own.
+  std::vector<int32_t> ofFirst{1, 2}, ofSecond{9, 8, 7};
+  auto continueBoth = [&](size_t oldOfFirst, size_t oldOfSecond) {
+    engine = std::move(first);
+    runStep({{int32_t(oldOfFirst), {ofFirst.begin() + int64_t(oldOfFirst), ofFirst.end()}, {3}}});
+    first = std::move(engine);
+    engine = std::move(*second);
+    runStep({{int32_t(oldOfSecond), {ofSecond.begin() + int64_t(oldOfSecond), ofSecond.end()}, {3}}});
+    expectRow(0, ofSecond);
+    *second = std::move(engine);
+    engine = std::move(first);
+    expectRow(0, ofFirst);
+    first = std::move(engine);
+  };
+  continueBoth(0, 0);
+  for (int32_t i = 0; i < 3; ++i) {
+    ofFirst.push_back(20 + i);
+    ofSecond.push_back(40 + i);
+    continueBoth(ofFirst.size() - 1, ofSecond.size() - 1);
+  }
+  // And when one is gone.
+  first.reset();
   engine = std::move(*second);
-  runStep({{0, {3}, {0}}});
-  expectRow(0, {3});
+  ofSecond.push_back(50);
+  runStep({{int32_t(ofSecond.size()) - 1, {50}, {3}}});
+  expectRow(0, ofSecond);
 }
 
 } // namespace kimi::test

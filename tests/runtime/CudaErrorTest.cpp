@@ -60,6 +60,20 @@ TEST_F(CudaErrorTest, AnotherArchitecture) {
   load(defaultOptions(), compiledFor("cuda:sm_90"));
 }
 
+// Only what kimic compiles for is advised.
+TEST_F(CudaErrorTest, AdvisesTargetsThatThereAre) {
+  auto expectAdvice = [&](int major, int minor, const char *advice) {
+    fake->major = major, fake->minor = minor;
+    expectRefused({advice});
+  };
+  expectAdvice(8, 6, "is sm_86: compile it with --target cuda:sm_80");
+  expectAdvice(8, 9, "is sm_89: compile it with --target cuda:sm_80");
+  for (auto [major, minor] : {std::pair(7, 5), {9, 1}, {10, 0}, {12, 0}})
+    expectAdvice(major, minor,
+                 "kimic has no target for this GPU: use one of compute capability 8.x or 9.0, or compile "
+                 "with --target cpu");
+}
+
 TEST_F(CudaErrorTest, TooLittleMemoryIsPredicted) {
   auto large = [](PlanT &plan) { plan.ranks[0]->entries[3]->arena_bytes = uint64_t(2) << 30; };
   expectRefused({"too little memory: weights 3.", "arena 2.00 GiB", "are needed, 960 MiB is available",

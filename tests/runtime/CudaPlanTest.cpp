@@ -2,6 +2,7 @@
 #include "runtime/engine/Artifact.h"
 #include "tests/runtime/ToyArtifact.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace kimi::test {
@@ -105,6 +106,61 @@ TEST_F(CudaPlanTest, TensorMapsOverArguments) {
     for (auto &entry : rank.entries)
       entry->arena_bytes += 16;
     rank.blocks[0]->steps[0]->kind.AsLaunch()->arguments[1].mutate_value(4);
+  });
+}
+
+// What templates read through: rows 128 bytes wide of a weight and of the arena, swizzled.
+TEST_F(CudaPlanTest, TensorMapsOfTemplates) {
+  for (auto type : {DataType::u8, DataType::f8e4m3, DataType::bf16})
+    for (auto rows : {DimSymbol::one, DimSymbol::tokens, DimSymbol::logit_rows})
+      for (int64_t surplus : {0, 1}) {
+        SCOPED_TRACE(fmt::format("{} rows of {}, {} too many", EnumNameDimSymbol(rows),
+                                 EnumNameDataType(type), surplus));
+        auto directory = writeToyCudaArtifact(scratch.path(), [&](PlanT &plan) {
+          RankT &rank = *plan.ranks[0];
+          int64_t elements = type == DataType::bf16 ? 64 : 128;
+          rank.entries.resize(1); // one token, one row
+          rank.entries[0]->arena_bytes = 256;
+          rank.blocks[0]->steps[0]->kind.AsLaunch()->arguments[1].mutate_value(128);
+          auto map = goodMap([](TensorMapT &) {});
+          map->type = type;
+          map->swizzle = Swizzle::bytes_128;
+          map->shape = {{DimSymbol::one, elements, 1}, {rows, rows == DimSymbol::one ? 1 + surplus : 1, 1}};
+          if (rows != DimSymbol::one && surplus)
+            map->shape[1].mutate_multiplier(2);
+          map->strides = {128};
+          map->box = {uint32_t(elements), 64};
+          rank.kernels[1]->tensor_maps.push_back(std::move(map));
+        });
+        auto opened = runtime::Artifact::open(directory, {});
+        EXPECT_EQ(opened.has_value(), surplus == 0) << (opened ? "" : opened.error().message);
+        if (!opened) {
+          EXPECT_NE(opened.error().message.find("spans 256 bytes of an argument of 128"), std::string::npos)
+              << opened.error().message;
+        }
+      }
+}
+
+TEST_F(CudaPlanTest, TensorMapsOverCachesOfAnySize) {
+  auto mapOverCache = [](RankT &rank, Extent rows) {
+    auto map = goodMap([](TensorMapT &) {});
+    map->argument = 2; // of toy_cache_write
+    map->shape[1] = rows;
+    rank.kernels[2]->tensor_maps.push_back(std::move(map));
+  };
+  auto directory = writeToyCudaArtifact(scratch.path(), [&](PlanT &plan) {
+    mapOverCache(*plan.ranks[0], {DimSymbol::cache_blocks, 64, 1});
+  });
+  auto opened = runtime::Artifact::open(directory, {});
+  EXPECT_TRUE(opened.has_value()) << opened.error().message;
+  expectRefused("of an argument of 68719476736", [&](RankT &r) {
+    mapOverCache(r, {DimSymbol::cache_blocks, 65, 1});
+  });
+  expectRefused("with 1 cache block: tensor map 0: spans 2080 bytes of an argument of 2048", [&](RankT &r) {
+    mapOverCache(r, {DimSymbol::one, 65, 1});
+  });
+  expectRefused("tensor map 0's divisor of cache_blocks is 2, expected 1 to 1", [&](RankT &r) {
+    mapOverCache(r, {DimSymbol::cache_blocks, 64, 2});
   });
 }
 

@@ -48,6 +48,7 @@ protected:
   /// Row r's logits and sample are those of a sequence that holds `tokens`.
   void expectRow(size_t r, const std::vector<int32_t> &tokens) {
     auto expected = expectedLogits(tokens);
+    ASSERT_LT(r, engine->outputs().sampledTokens.size());
     if (!engine->outputs().logits.empty()) {
       auto row = engine->outputs().logits.subspan(r * kToyVocabulary, kToyVocabulary);
       EXPECT_TRUE(std::ranges::equal(row, expected)) << "row " << r;

@@ -109,6 +109,20 @@ TEST_F(ToolsTest, InspectSaysThatRandomWeightsAreNoModel) {
   expectContains(inspect(artifact).output, {"random, seed 7: for benchmarks, not a model", "2 of 61: part of a model"});
 }
 
+// Shapes that no machine could fill are looked at like any weights.
+TEST_F(ToolsTest, InspectMakesNoShapes) {
+  writeToyArtifact(scratch.path(), [](artifact::PlanT &plan) {
+    plan.files[1]->is_shape = true;
+    plan.files[1]->bytes = uint64_t(1) << 45;
+  });
+  std::filesystem::remove(artifact + "/weights/embedding");
+  for (const char *options : {"", " --verify", " --memory 64TiB"}) {
+    auto outcome = inspect(artifact + options);
+    EXPECT_EQ(outcome.exitCode, 0) << outcome.errors;
+    expectContains(outcome.output, {"32.0 TiB"});
+  }
+}
+
 TEST_F(ToolsTest, InspectChoosesAnEntry) {
   auto outcome = inspect(artifact + " --entry decode_4");
   EXPECT_EQ(outcome.exitCode, 0);
@@ -154,6 +168,17 @@ TEST_F(ToolsTest, UsageAndVersion) {
   }
 }
 
+static void expectStepAddsUp(json::object phase, int64_t steps) {
+  auto number = [&](const char *key) { return phase[key].to_number<double>(); };
+  EXPECT_EQ(phase["steps"], steps);
+  EXPECT_NEAR(number("step_seconds"), number("seconds") / double(steps), 1e-12);
+  EXPECT_NEAR(number("step_kernel_seconds") + number("step_rest_seconds"), number("step_seconds"), 1e-12);
+  double sum = 0;
+  for (const json::value &kernel : phase["kernels"].as_array())
+    sum += kernel.at("seconds").to_number<double>();
+  EXPECT_NEAR(number("step_kernel_seconds"), sum / double(steps), 1e-12);
+}
+
 TEST_F(ToolsTest, BenchMeasures) {
   auto outcome = bench(artifact + " --batch 2 --context 70 --tokens 5 --threads 2 --json");
   ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
@@ -161,11 +186,15 @@ TEST_F(ToolsTest, BenchMeasures) {
   EXPECT_GT(root["read_bytes_per_second"].as_double(), 0);
   EXPECT_GT(root["fma_flops_per_second"].as_double(), 0);
   EXPECT_EQ(root["prefill"].at("tokens"), 140);
+  EXPECT_EQ(root["prefill"].at("steps"), 3); // of at most 64 tokens
+  EXPECT_FALSE(root["decode"].as_object().contains("step_host_seconds"));
+  expectStepAddsUp(root["decode"].as_object(), 5);
   EXPECT_EQ(root["decode"].at("tokens"), 10);
   EXPECT_EQ(root["decode"].at("kernels").as_array().size(), 6u);
   auto text = bench(artifact + " --context 10 --tokens 2");
   EXPECT_EQ(text.exitCode, 0) << text.errors;
-  expectContains(text.output, {"tokens/s", "ceilings", "toy_cache_read", "% of ceiling"});
+  expectContains(text.output, {"tokens/s", "ceilings", "toy_cache_read", "% of kernels", "% of ceiling",
+                               "a step", "rest", "between kernels"});
 }
 
 class CudaToolsTest : public ToolsTest {
@@ -201,9 +230,14 @@ TEST_F(CudaToolsTest, BenchMeasures) {
   ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
   json::object root = json::parse(outcome.output).as_object();
   EXPECT_EQ(root["device"], "Fake H200, 132 processors, 1.00 GiB");
-  EXPECT_GT(root["read_bytes_per_second"].as_double(), 0);
+  EXPECT_GT(root["copy_bytes_per_second"].as_double(), 0);
   EXPECT_GT(root["weight_bytes_per_second"].as_double(), 0);
-  EXPECT_EQ(root["fma_flops_per_second"].as_double(), 0);
+  EXPECT_FALSE(root.contains("read_bytes_per_second")); // not measured
+  EXPECT_FALSE(root.contains("fma_flops_per_second"));
+  expectStepAddsUp(root["decode"].as_object(), 5);
+  double host = root["decode"].at("step_host_seconds").as_double();
+  EXPECT_GT(host, 0);
+  EXPECT_LT(host, root["decode"].at("step_seconds").as_double());
   EXPECT_EQ(root["decode"].at("tokens"), 10);
   json::array kernels = root["decode"].at("kernels").as_array();
   ASSERT_EQ(kernels.size(), 6u);
@@ -212,7 +246,7 @@ TEST_F(CudaToolsTest, BenchMeasures) {
     auto text = run(withFake + KIMI_BENCH, cudaArtifact + " --context 10 --tokens 2" + option);
     EXPECT_EQ(text.exitCode, 0) << text.errors;
     expectContains(text.output, {"device    Fake H200", "weights   3.", "ceilings  copy", "toy_cache_read",
-                                 "% of ceiling"});
+                                 "% of ceiling", "host ", "not waiting for the device"});
   }
 }
 

@@ -1,8 +1,8 @@
-// The fake CUDA driver: memory, streams, events, modules. FakeGraph.cpp has launches and graphs.
+// The fake CUDA driver: devices, memory, modules. FakeStream.cpp has streams, events and copies,
+// FakeGraph.cpp launches and graphs.
 #include "tests/runtime/fake_cuda/FakeDriver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -35,8 +35,7 @@ void count(int64_t &counter, int64_t amount) {
   counter += amount;
 }
 
-/// The host's address of device memory that lies inside one allocation; null otherwise.
-static std::byte *onHost(CUdeviceptr address, size_t bytes) {
+std::byte *onHost(CUdeviceptr address, size_t bytes) {
   std::lock_guard lock(mutex);
   uint64_t start = address & ~kDeviceBit;
   auto after = deviceMemory.upper_bound(start);
@@ -90,17 +89,9 @@ struct FakeModule {
   std::map<std::string, FakeFunction> functions;
 };
 
-struct FakeEvent {
-  std::chrono::steady_clock::time_point time;
-};
-
 } // namespace kimi::test
 
 using namespace kimi::test;
-
-#define ENTER()                                                                                              \
-  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                   \
-  return result_
 
 extern "C" {
 
@@ -114,7 +105,8 @@ CUresult cuGetErrorName(CUresult result, const char **name) {
       {1, "CUDA_ERROR_INVALID_VALUE"},     {2, "CUDA_ERROR_OUT_OF_MEMORY"},
       {100, "CUDA_ERROR_NO_DEVICE"},       {200, "CUDA_ERROR_INVALID_IMAGE"},
       {201, "CUDA_ERROR_INVALID_CONTEXT"}, {500, "CUDA_ERROR_NOT_FOUND"},
-      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}};
+      {600, "CUDA_ERROR_NOT_READY"},       {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+      {702, "CUDA_ERROR_LAUNCH_TIMEOUT"},  {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"}};
   auto found = kNames.find(int(result));
   *name = found == kNames.end() ? nullptr : found->second;
   return CUDA_SUCCESS;
@@ -174,81 +166,6 @@ CUresult cuMemHostAlloc(void **address, size_t bytes, unsigned) {
   return allocate(pinnedMemory, fake().pinnedBytes, bytes, *address);
 }
 CUresult cuMemFreeHost(void *address) { return release(pinnedMemory, address); }
-
-CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream) {
-  ENTER();
-  std::byte *destination = onHost(to, bytes);
-  if (!destination)
-    return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(destination, from, bytes);
-  count(fake().copiesToDevice, 1);
-  count(fake().bytesToDevice, int64_t(bytes));
-  return CUDA_SUCCESS;
-}
-CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, CUstream) {
-  ENTER();
-  std::byte *source = onHost(from, bytes);
-  if (!source)
-    return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(to, source, bytes);
-  count(fake().copiesToHost, 1);
-  count(fake().bytesToHost, int64_t(bytes));
-  return CUDA_SUCCESS;
-}
-CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
-  ENTER();
-  std::byte *destination = onHost(to, bytes), *source = onHost(from, bytes);
-  if (!destination || !source)
-    return CUDA_ERROR_INVALID_VALUE;
-  std::memcpy(destination, source, bytes);
-  return CUDA_SUCCESS;
-}
-CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes, CUstream) {
-  ENTER();
-  std::byte *destination = onHost(address, bytes);
-  if (!destination)
-    return CUDA_ERROR_INVALID_VALUE;
-  std::memset(destination, value, bytes);
-  return CUDA_SUCCESS;
-}
-
-CUresult cuStreamCreate(CUstream *stream, unsigned) {
-  ENTER();
-  count(fake().liveHandles, 1);
-  return *stream = reinterpret_cast<CUstream>(new int(0)), CUDA_SUCCESS;
-}
-CUresult cuStreamDestroy_v2(CUstream stream) {
-  delete reinterpret_cast<int *>(stream);
-  return count(fake().liveHandles, -1), CUDA_SUCCESS;
-}
-CUresult cuStreamSynchronize(CUstream) {
-  ENTER();
-  return count(fake().waits, 1), CUDA_SUCCESS;
-}
-// Everything runs at once, so the host cannot open the gate later.
-CUresult cuStreamWaitValue32_v2(CUstream, CUdeviceptr, uint32_t, unsigned) { return enter(); }
-
-CUresult cuEventCreate(CUevent *event, unsigned) {
-  ENTER();
-  count(fake().liveHandles, 1);
-  return *event = reinterpret_cast<CUevent>(new FakeEvent()), CUDA_SUCCESS;
-}
-CUresult cuEventDestroy_v2(CUevent event) {
-  delete reinterpret_cast<FakeEvent *>(event);
-  return count(fake().liveHandles, -1), CUDA_SUCCESS;
-}
-CUresult cuEventRecord(CUevent event, CUstream) {
-  ENTER();
-  reinterpret_cast<FakeEvent *>(event)->time = std::chrono::steady_clock::now();
-  return CUDA_SUCCESS;
-}
-CUresult cuEventSynchronize(CUevent) { return enter(); }
-CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent end) {
-  ENTER();
-  auto time = reinterpret_cast<FakeEvent *>(end)->time - reinterpret_cast<FakeEvent *>(start)->time;
-  *milliseconds = std::chrono::duration<float, std::milli>(time).count();
-  return CUDA_SUCCESS;
-}
 
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   ENTER();
@@ -312,18 +229,35 @@ CUresult cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, i
   return CUDA_SUCCESS;
 }
 
-CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType, uint32_t rank, void *address,
-                                const uint64_t *shape, const uint64_t *strides, const uint32_t *,
-                                const uint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
+// The driver's own rules for what is used of it: interleave none, dense elements.
+static bool isGoodMap(CUtensorMapDataType type, uint32_t rank, uint64_t address, const uint64_t *shape,
+                      const uint64_t *strides, const uint32_t *box, CUtensorMapSwizzle swizzle) {
+  static constexpr uint64_t kBytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2}, kSpans[] = {256 * 8, 32, 64, 128};
+  bool isGood = address % 16 == 0 && rank >= 1 && rank <= 5 && box[0] * kBytes[type] % 16 == 0 &&
+                box[0] * kBytes[type] <= kSpans[swizzle];
+  for (uint32_t i = 0; i < rank; ++i)
+    isGood = isGood && shape[i] >= 1 && shape[i] <= uint64_t(1) << 32 && box[i] >= 1 && box[i] <= 256;
+  for (uint32_t i = 0; i + 1 < rank; ++i)
+    isGood = isGood && strides[i] % 16 == 0 && strides[i] < uint64_t(1) << 40;
+  return isGood;
+}
+
+CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type, uint32_t rank, void *address,
+                                const uint64_t *shape, const uint64_t *strides, const uint32_t *box,
+                                const uint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle swizzle,
                                 CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
   ENTER();
-  // What the toy kernels need of it: address, rank, sizes, strides.
+  if (!isGoodMap(type, rank, uint64_t(address), shape, strides, box, swizzle))
+    return CUDA_ERROR_INVALID_VALUE;
+  // What the toy kernels need of it, as toy_cuda_kernels.c reads it.
   *map = {};
   map->opaque[0] = uint64_t(address);
   map->opaque[1] = rank;
   std::copy_n(shape, rank, map->opaque + 2);
+  map->opaque[7] = uint64_t(type) << 8 | uint64_t(swizzle);
   std::copy_n(strides, rank - 1, map->opaque + 8);
-  return uint64_t(address) % 16 == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  std::copy_n(box, rank, reinterpret_cast<uint32_t *>(map->opaque + 12));
+  return CUDA_SUCCESS;
 }
 
 } // extern "C"

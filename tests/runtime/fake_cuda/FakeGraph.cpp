@@ -37,36 +37,40 @@ static bool chooseOrder(FakeGraph &graph) {
 }
 
 static CUresult checkShape(const FakeFunction &function, unsigned blocks, unsigned threads,
-                           unsigned sharedBytes) {
-  bool isGood = blocks > 0 && threads > 0 && int(threads) <= fake().maxThreads &&
+                           unsigned sharedBytes, unsigned cluster) {
+  bool isGood = blocks > 0 && threads > 0 && int(threads) <= fake().maxThreads && blocks % cluster == 0 &&
                 sharedBytes <= function.dynamicSharedBytes;
   return isGood ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-static CUresult runKernel(const FakeFunction &function, void **parameters, unsigned blocks,
-                          unsigned cluster) {
-  if (cluster > 1) {
-    count(fake().clusteredLaunches, 1);
-    if (blocks % cluster != 0)
-      return CUDA_ERROR_INVALID_VALUE;
-  }
+void runKernel(const FakeFunction &function, void **parameters, unsigned blocks) {
+  if (fake().isFaulted)
+    return;
   if (function.name == fake().faultingKernel) {
-    fake().isFaulted = true; // the launch itself succeeds: faults show when somebody waits
-    return CUDA_SUCCESS;
+    fake().isFaulted = true;
+    return;
   }
   for (unsigned block = 0; block < blocks; ++block)
     function.run(parameters, block);
   count(fake().blocks, blocks);
-  return CUDA_SUCCESS;
+}
+
+void runGraph(const FakeGraph &graph) {
+  for (Node *node : graph.order) {
+    count(fake().clusteredLaunches, node->cluster > 1);
+    runKernel(*node->function, node->parameters.data(), node->blocks);
+  }
+  count(fake().graphNodes, int64_t(graph.order.size()));
+}
+
+static void addOverlapping(const FakeFunction &function) {
+  if (fake().notesOverlapping)
+    fake().overlapping += function.name + ' ';
 }
 
 } // namespace kimi::test
 
 using namespace kimi::test;
-
-#define ENTER()                                                                                              \
-  if (CUresult result_ = enter(); result_ != CUDA_SUCCESS)                                                   \
-  return result_
 
 extern "C" {
 
@@ -75,17 +79,26 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction handle, void 
   auto &function = *reinterpret_cast<FakeFunction *>(handle);
   if (function.name == fake().refusedKernel)
     return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-  if (CUresult result = checkShape(function, config->gridDimX, config->blockDimX, config->sharedMemBytes))
-    return result;
   unsigned cluster = 1;
+  bool overlaps = false;
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
       cluster = config->attrs[i].value.clusterDim.x;
     if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
-      count(fake().programmaticLaunches, 1);
+      overlaps = config->attrs[i].value.programmaticStreamSerializationAllowed;
   }
+  if (CUresult result =
+          checkShape(function, config->gridDimX, config->blockDimX, config->sharedMemBytes, cluster))
+    return result;
+  if (overlaps && !followsKernel(config->hStream))
+    return CUDA_ERROR_INVALID_VALUE;
+  if (overlaps)
+    addOverlapping(function);
+  count(fake().programmaticLaunches, overlaps);
+  count(fake().clusteredLaunches, cluster > 1);
   count(fake().launches, 1);
-  return runKernel(function, parameters, config->gridDimX, cluster);
+  return enqueue(config->hStream,
+                 {.kind = Operation::kernel, .function = &function, .blocks = config->gridDimX}, parameters);
 }
 
 CUresult cuGraphCreate(CUgraph *graph, unsigned) {
@@ -104,8 +117,8 @@ CUresult cuGraphAddKernelNode_v2(CUgraphNode *handle, CUgraph graph, const CUgra
   auto &function = *reinterpret_cast<FakeFunction *>(parameters->func);
   if (numDependencies > 0)
     return CUDA_ERROR_INVALID_VALUE; // not faked
-  if (CUresult result =
-          checkShape(function, parameters->gridDimX, parameters->blockDimX, parameters->sharedMemBytes))
+  if (CUresult result = checkShape(function, parameters->gridDimX, parameters->blockDimX,
+                                   parameters->sharedMemBytes, /*cluster=*/1))
     return result;
   auto node = std::make_unique<Node>();
   node->function = &function;
@@ -122,7 +135,8 @@ CUresult cuGraphAddKernelNode_v2(CUgraphNode *handle, CUgraph graph, const CUgra
 CUresult cuGraphKernelNodeSetAttribute(CUgraphNode node, CUlaunchAttributeID attribute,
                                        const CUlaunchAttributeValue *value) {
   ENTER();
-  if (attribute != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
+  if (attribute != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION ||
+      reinterpret_cast<Node *>(node)->blocks % value->clusterDim.x != 0)
     return CUDA_ERROR_INVALID_VALUE;
   reinterpret_cast<Node *>(node)->cluster = value->clusterDim.x;
   return CUDA_SUCCESS;
@@ -137,7 +151,9 @@ CUresult cuGraphAddDependencies_v2(CUgraph, const CUgraphNode *from, const CUgra
     if (isProgrammatic != (edges[i].from_port == CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC) ||
         edges[i].to_port != 0)
       return CUDA_ERROR_INVALID_VALUE;
-    count(fake().programmaticEdges, isProgrammatic);
+    count(isProgrammatic ? fake().programmaticEdges : fake().fullEdges, 1);
+    if (isProgrammatic)
+      addOverlapping(*reinterpret_cast<Node *>(to[i])->function);
   }
   return CUDA_SUCCESS;
 }
@@ -168,15 +184,10 @@ CUresult cuGraphExecDestroy(CUgraphExec executable) {
 }
 CUresult cuGraphUpload(CUgraphExec, CUstream) { return enter(); }
 
-CUresult cuGraphLaunch(CUgraphExec executable, CUstream) {
+CUresult cuGraphLaunch(CUgraphExec executable, CUstream stream) {
   ENTER();
-  auto &graph = *reinterpret_cast<FakeGraph *>(executable);
-  for (Node *node : graph.order)
-    if (CUresult result = runKernel(*node->function, node->parameters.data(), node->blocks, node->cluster))
-      return result;
   count(fake().graphStarts, 1);
-  count(fake().graphNodes, int64_t(graph.order.size()));
-  return CUDA_SUCCESS;
+  return enqueue(stream, {.kind = Operation::graph, .executable = reinterpret_cast<FakeGraph *>(executable)});
 }
 
 } // extern "C"

@@ -44,21 +44,65 @@ KERNEL(cache_read, 5, DIM(kTokens))
 KERNEL(logits, 4, DIM(kLogitRows) * kVocabulary)
 KERNEL(sample, 3, DIM(kLogitRows))
 
+// What the fake writes into a tensor map.
+struct Map {
+  uint64_t address, rank, shape[5], typeAndSwizzle, strides[4];
+  uint32_t box[8];
+};
+static void expect(int isSo) {
+  if (!isSo)
+    __builtin_trap();
+}
+
 // toy_add with its bias through a tensor map [hidden, tokens at capacity] over x and one [hidden] over the
-// bias: what the fake writes into a map is address, rank, shape, strides.
+// bias.
 const uint32_t toy_mapped_add_parameters[] = {8, 8, 8, 128, 128, 0};
 void toy_mapped_add(void **parameters, int64_t block) {
-  const uint64_t *biasMap = parameters[3], *xMap = parameters[4];
-  if (biasMap[0] != *(uint64_t *)parameters[1] || biasMap[1] != 1 || biasMap[2] != kHidden)
-    __builtin_trap();
-  if (xMap[0] != *(uint64_t *)parameters[2] || xMap[1] != 2 || xMap[8] != kHidden * sizeof(float))
-    __builtin_trap();
+  const struct Map *biasMap = parameters[3], *xMap = parameters[4];
+  expect(biasMap->address == *(uint64_t *)parameters[1] && biasMap->rank == 1 && biasMap->shape[0] == kHidden);
+  expect(xMap->address == *(uint64_t *)parameters[2] && xMap->rank == 2 &&
+         xMap->strides[0] == kHidden * sizeof(float));
   if (block >= DIM(kTokens))
     return;
-  if (block >= (int64_t)xMap[3])
-    __builtin_trap();
-  const float *bias = onHost(biasMap[0]);
-  float *x = onHost(xMap[0] + (uint64_t)block * xMap[8]);
+  expect(block < (int64_t)xMap->shape[1]);
+  const float *bias = onHost(biasMap->address);
+  float *x = onHost(xMap->address + (uint64_t)block * xMap->strides[0]);
   for (int i = 0; i < kHidden; ++i)
     x[i] += bias[i];
+}
+
+// Task = token. activations[t] = 1, 0, 0, ... in bf16, 128 bytes
+static void cpu_activate(void *const *buffers, const int64_t *dims, int64_t task) {
+  uint16_t *row = (uint16_t *)buffers[0] + task * 64;
+  for (int i = 0; i < 64; ++i)
+    row[i] = i == 0 ? 0x3f80 : 0;
+}
+KERNEL(activate, 1, DIM(kTokens))
+
+// As a skinny GEMM is launched. Grid [hidden], whatever the tokens. x[t][n] += sum over k of weights[n][k] *
+// activations[t][k]: weights [hidden, 128] of e4m3 and activations [tokens, 64] of bf16 through maps whose boxes are 128
+// bytes wide.
+static float ofE4m3(uint8_t code) {
+  expect(code % 128 == 0 || code % 128 == 0x38 || code % 128 == 0x40); // 0, 1, 2
+  float size = code % 128 == 0 ? 0 : code % 128 == 0x38 ? 1 : 2;
+  return code < 128 ? size : -size;
+}
+static void expectTile(const struct Map *map, uint64_t address, int type, uint64_t width, uint64_t rows) {
+  expect(map->address == address && map->rank == 2 && map->typeAndSwizzle == ((uint64_t)type << 8 | 3));
+  expect(map->shape[0] == width && map->shape[1] >= rows && map->strides[0] == 128 && map->box[0] == width);
+}
+const uint32_t toy_tiles_parameters[] = {8, 8, 8, 8, 128, 128, 0};
+void toy_tiles(void **parameters, int64_t block) {
+  const struct Map *weights = parameters[4], *activations = parameters[5];
+  expectTile(weights, *(uint64_t *)parameters[1], 0, 128, kHidden);
+  expectTile(activations, *(uint64_t *)parameters[2], 9, 64, DIM(kTokens));
+  const uint8_t *row = onHost(weights->address + (uint64_t)block * weights->strides[0]);
+  float *x = onHost(*(uint64_t *)parameters[3]);
+  for (int64_t token = 0; token < DIM(kTokens); ++token) {
+    const uint16_t *activation = onHost(activations->address + (uint64_t)token * activations->strides[0]);
+    for (int k = 0; k < 64; ++k) {
+      expect(activation[k] == 0 || activation[k] == 0x3f80);
+      x[token * kHidden + block] += activation[k] ? ofE4m3(row[k]) : 0;
+    }
+  }
 }
