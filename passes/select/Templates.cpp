@@ -1,5 +1,6 @@
 #include "passes/select/Templates.h"
 
+#include "dialects/kimi/Kimi.h"
 #include "passes/select/Overrides.h"
 #include "passes/select/SkinnyGemm.h"
 #include "passes/select/SkinnyProduct.h"
@@ -32,6 +33,9 @@ public:
     if (!isWeight(kernel, product->weight))
       return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm reads its second factor before its "
                                      "predecessors have ended, but argument " + Twine(product->weight) + " is no weight");
+    if (product->format == cuda::SkinnyFormat::e4m3xE4m3 && wantsFloat32(kernel))
+      return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm sums products of e4m3 with fewer bits "
+                                     "than f32, which this numeric profile asks for");
     llvm::Expected<cuda::SkinnyParameters> parameters = chooseSkinny(target, product->problem(rows));
     if (!parameters)
       return llvm::createStringError("kernel '" + kernel.getSymName() + "': " + llvm::toString(parameters.takeError()));
@@ -39,6 +43,12 @@ public:
   }
 
 private:
+  /// f32, w8a8-1x128-f32: profiles that serve as references.
+  static bool wantsFloat32(FuncOp kernel) {
+    auto numerics = kernel->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(model::kNumericsAttr);
+    return numerics && numerics.getValue().ends_with("f32");
+  }
+
   static bool isWeight(FuncOp kernel, unsigned argument) {
     return bool(kernel.getArgAttr(argument, kernel::kWeightAttr));
   }

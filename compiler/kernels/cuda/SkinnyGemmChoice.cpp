@@ -54,10 +54,8 @@ struct Chooser {
   int registersWanted(const SkinnyParameters &p) const {
     const int values = p.tokenTile / 2,
               underWay = problem.format == SkinnyFormat::bf16xBf16 ? 0 : p.accumulators;
-    // Whose token it is: a quotient and a remainder by the split.
-    const int division = p.accumulators == 2 && (p.split & (p.split - 1)) != 0 ? 20 : 0;
     return values * (1 + underWay) + (problem.format == SkinnyFormat::e4m3xBf16 ? 32 * p.accumulators : 0) +
-           (prologue.kind == SpliceClass::none ? 14 : 24) + division;
+           (prologue.kind == SpliceClass::none ? 14 : 24);
   }
 
   // At 128 tokens the helping warps give theirs away (consumerRegisters); elsewhere all threads have the
@@ -171,6 +169,8 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
     p.split = chooser.splitFor(p.rowTiles, 0.7, 32);
     p.residency = tile == 128 || p.rowTiles > 2 ? 1 : 2;
   }
+  if (ceilDivide(chooser.chunks, p.split) < p.accumulators * p.depthGroups) // nothing to overlap
+    p.accumulators = p.depthGroups = 1;
   // Tokens come from L2, weights from memory: a few stages bridge that latency, all else is for weights.
   const bool wide = problem.format != SkinnyFormat::e4m3xE4m3; // tokens of two bytes
   const int tokenStages = tile <= 32        ? 32

@@ -52,7 +52,7 @@ int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, c
   const int consumers = p.rowTiles * p.depthGroups,
             helpers = prologue.kind == SpliceClass::none ? 1 : 2; // warpgroups
   const int evenly = 65536 / p.residency / (128 * (consumers + helpers)) / 8 * 8;
-  const bool widens = problem.format == SkinnyFormat::e4m3xBf16 && prologue.kind != SpliceClass::none;
+  const bool widens = problem.format == SkinnyFormat::e4m3xBf16;
   if (p.tokenTile < 128 || evenly >= (widens ? 176 : 160))
     return 0;
   return std::min(232,
