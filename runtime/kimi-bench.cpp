@@ -99,7 +99,7 @@ Status timePhase(Engine &engine, const Ceilings &ceilings, bool isProfiled, Phas
 Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
                            const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("prefill");
-  Phase phase{.name = "prefill", .tokens = size.batch * size.context, .kernels = {}};
+  Phase phase{.name = "prefill", .tokens = size.batch * (size.context - size.cached), .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
   TRY(timePhase(engine, ceilings, isProfiled, phase, [&] {
     return workload.prefill([&](int64_t done) {
@@ -225,7 +225,8 @@ void printText(const Result &result, const Options &options) {
   if (result.ceilings.flopsPerSecond > 0)
     fmt::print(", {} {:.1f} GFLOP/s", result.ceilings.flopsName, result.ceilings.flopsPerSecond * 1e-9);
   fmt::print(", measured now{}\n", result.device.empty() ? " with the same threads" : "");
-  fmt::print("  workload  batch {}, context {}, {} new tokens\n\n", options.size.batch, options.size.context,
+  fmt::print("  workload  batch {}, context {}{}, {} new tokens\n\n", options.size.batch, options.size.context,
+             options.size.cached > 0 ? fmt::format(" ({} of it taken to be cached)", options.size.cached) : "",
              options.size.tokens);
   printPhase(result.prefill, !result.device.empty());
   printPhase(result.decode, !result.device.empty());
@@ -277,6 +278,7 @@ void printJson(const Result &result, const Options &options) {
                     {"threads", result.numThreads},
                     {"batch", options.size.batch},
                     {"context", options.size.context},
+                    {"cached", options.size.cached},
                     {"new_tokens", options.size.tokens},
                     {"load_seconds", result.loadSeconds},
                     {"weights_verified", !options.skipVerify},
@@ -307,6 +309,11 @@ int main(int argc, char **argv) {
   app.add_option("--context", options.size.context,
                  "Prompt tokens of each sequence (default: what fits, at most 512)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--cached", options.size.cached,
+                 "Positions of each that the cache is taken to hold already: nothing is computed for them, the cache is as it "
+                 "is (zeros), and only speed means something")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--tokens", options.size.tokens, "Decode steps")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

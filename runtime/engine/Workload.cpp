@@ -24,6 +24,9 @@ Expected<Workload> Workload::create(Engine &engine, const WorkloadSize &size) {
         fmt::format("{} context and {} new tokens were asked; each must be at least 1, and the model has "
                     "{} positions",
                     size.context, size.tokens, engine.model().contextLength));
+  if (size.cached < 0 || size.cached >= size.context)
+    return failure(fmt::format("{} cached positions of a context of {} were asked; at least the last one is computed",
+                               size.cached, size.context));
   Workload workload(engine, size);
   if (size.batch * workload.blocksPerSequence > limits.cacheBlocks)
     return failure(fmt::format(
@@ -79,7 +82,7 @@ Status Workload::runStep() {
 
 Status Workload::prefill(const std::function<void(int64_t doneTokens)> &progress) {
   const Limits &limits = engine->limits();
-  std::ranges::fill(lengths, 0);
+  std::ranges::fill(lengths, size.cached);
   std::ranges::fill(engine->inputs().blockTables, 0);
   for (int64_t sequence = 0, done = 0; sequence < size.batch;) {
     beginStep();

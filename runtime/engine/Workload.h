@@ -13,6 +13,7 @@ struct WorkloadSize {
   int64_t batch = 1;   // sequences
   int64_t context = 1; // prompt tokens of each
   int64_t tokens = 1;  // decode steps
+  int64_t cached = 0;  // positions of each that the cache is taken to hold, whatever is there; below context
 };
 
 class Workload {

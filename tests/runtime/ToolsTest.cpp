@@ -197,6 +197,19 @@ TEST_F(ToolsTest, BenchMeasures) {
                                "a step", "rest", "between kernels"});
 }
 
+TEST_F(ToolsTest, BenchTakesPositionsToBeCached) {
+  auto outcome = bench(artifact + " --batch 2 --context 70 --cached 69 --tokens 5 --json");
+  ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
+  json::object root = json::parse(outcome.output).as_object();
+  EXPECT_EQ(root["cached"], 69);
+  EXPECT_EQ(root["prefill"].at("tokens"), 2);
+  EXPECT_EQ(root["prefill"].at("steps"), 1);
+  EXPECT_EQ(root["decode"].at("tokens"), 10);
+  auto all = bench(artifact + " --context 70 --cached 70");
+  EXPECT_EQ(all.exitCode, 1);
+  expectContains(all.errors, {"70 cached positions of a context of 70 were asked; at least the last one is computed"});
+}
+
 class CudaToolsTest : public ToolsTest {
 protected:
   const std::string withFake = "KIMI_CUDA_DRIVER=" KIMI_FAKE_CUDA " ";
