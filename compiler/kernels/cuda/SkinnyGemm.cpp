@@ -90,15 +90,39 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
   llvm_unreachable("all classes are handled");
 }
 
+// Warpgroups that take the same chunk of depth.
+int tiles(const SkinnyParameters &p) { return p.tokenRows ? p.tokenTile / 64 : p.rowTiles; }
+
+// Tokens as the rows of the product, and what blocks share.
+llvm::Error checkSides(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
+  if (p.tokenRows < 0 || p.tokenRows > 1)
+    return refuse("skinny_gemm: token_rows is 0 or 1, not %d", p.tokenRows);
+  if (p.tokenRows && (p.tokenTile < 64 || p.rowTiles > 3 || problem.format == SkinnyFormat::e4m3xBf16))
+    return refuse("skinny_gemm: with token_rows, token_tile is 64 or 128, row_tiles at most 3 and the weight "
+                  "not widened; not %d, %d and format %d: take token_rows = 0",
+                  p.tokenTile, p.rowTiles, static_cast<int>(problem.format));
+  if (!llvm::is_contained({1, 2, 4}, p.sharers) || p.sharers * p.split > 8 || p.tokenTile / p.sharers < 8)
+    return refuse("skinny_gemm: sharers is 1, 2 or 4, sharers * split at most 8 and a part of the tokens at "
+                  "least 8; not %d * %d, %d tokens",
+                  p.sharers, p.split, p.tokenTile);
+  if (p.sharers > 1 && prologue.kind != SpliceClass::none)
+    return refuse("skinny_gemm: blocks share tokens that the copy engine brings, not those of a prologue: take "
+                  "sharers = 1, not %d",
+                  p.sharers);
+  return llvm::Error::success();
+}
+
 llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
   if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile < problem.tokens)
     return refuse(
         "skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
         static_cast<long long>(problem.tokens), p.tokenTile);
-  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || p.rowTiles * p.depthGroups > 6)
+  if (llvm::Error error = checkSides(problem, p, prologue))
+    return error;
+  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
     return refuse(
-        "skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d",
-        p.rowTiles, p.rowTiles, p.depthGroups);
+        "skinny_gemm: row_tiles is 1 to 4 and warpgroups, tiles * depth_groups, at most 6, not %d and %d * %d",
+        p.rowTiles, tiles(p), p.depthGroups);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
   if (p.split < 1 || p.split > 8 || p.split > chunks)
     return refuse(
@@ -142,7 +166,7 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
   const int rows = 64 * p.rowTiles, mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
   const int rings = chunkDepth * (p.weightStages * rows * weightBytes(problem.format) +
                                   p.tokenStages * p.tokenTile * tokenBytes(problem.format));
-  const int partial = p.depthGroups * p.tokenTile * (rows + 4) * 4;
+  const int partial = p.depthGroups * p.tokenTile * (rows + (p.tokenRows ? 8 : 4)) * 4;
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
   const bool sendsLate = received > 8192; // then it takes the rings' place, too
   const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
@@ -155,9 +179,9 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
   const int rows = 64 * p.rowTiles, weight = weightBytes(problem.format), token = tokenBytes(problem.format);
   SkinnyLaunch launch;
-  launch.cluster = p.split;
-  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.split;
-  launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
+  launch.cluster = p.split * p.sharers;
+  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows * p.sharers)) * launch.cluster;
+  launch.threads = 128 * tiles(p) * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations =
       problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
@@ -166,7 +190,7 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
                   token,
                   {problem.depth, problem.tokens},
                   problem.depth * token,
-                  {128 / token, p.tokenTile}}};
+                  {128 / token, p.tokenTile / p.sharers}}};
   return launch;
 }
 

@@ -49,11 +49,13 @@ int helperRegisters(const Splice &prologue) { return prologue.kind == SpliceClas
 
 // Registers of a consumer's thread then; 0 where all threads may have the same.
 int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  const int consumers = p.rowTiles * p.depthGroups,
+  const int consumers = (skinnyLaunch(problem, p, {}).threads - 128) / 128,
             helpers = prologue.kind == SpliceClass::none ? 1 : 2; // warpgroups
   const int evenly = 65536 / p.residency / (128 * (consumers + helpers)) / 8 * 8;
   const bool widens = problem.format == SkinnyFormat::e4m3xBf16 && prologue.kind != SpliceClass::none;
-  if (p.tokenTile < 128 || evenly >= (widens ? 176 : 160))
+  const int sums = p.tokenRows ? 32 * p.rowTiles : 64; // per thread
+  const int wanted = p.tokenRows ? sums * (1 + p.accumulators) + 32 : widens ? 176 : 160;
+  if ((p.tokenTile < 128 && !p.tokenRows) || evenly >= wanted)
     return 0;
   return std::min(232,
                   (evenly * (consumers + helpers) - helperRegisters(prologue) * helpers) / consumers / 8 * 8);
@@ -125,6 +127,8 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
               {"weightStages", p.weightStages},
               {"tokenStages", p.tokenStages},
               {"accumulators", p.accumulators},
+              {"tokenRows", p.tokenRows},
+              {"sharers", p.sharers},
               {"successors", p.successors},
               {"consumerRegisters", consumerRegisters(problem, p, prologue)},
               {"helperRegisters", helperRegisters(prologue)}});

@@ -23,12 +23,12 @@ template <class Shape, class Prologue> __device__ __forceinline__ void initSkinn
   const int thread = threadIdx.x;
   if (thread < Shape::weightStages) {
     initBarrier(barriers.fullWeights(thread), 1);
-    initBarrier(barriers.emptyWeights(thread), 4 * Shape::rowTiles);
+    initBarrier(barriers.emptyWeights(thread), 4 * M::tiles);
   }
   if (thread < Shape::tokenStages) {
     constexpr int loaders = Prologue::kind == Splice::none ? 1 : 128;
     initBarrier(barriers.fullTokens(thread), loaders + (M::tokensScaled ? 32 : 0));
-    initBarrier(barriers.emptyTokens(thread), 4 * Shape::rowTiles);
+    initBarrier(barriers.emptyTokens(thread), 4 * M::tiles * M::sharers);
   }
   if (thread == 32) {
     initBarrier(barriers.scales(), 32);
@@ -44,10 +44,14 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
            const typename Shape::Token *activations, const float *tokenScales, const TensorMap *weightMap,
            const TensorMap *tokenMap, const Prologue &prologue, const Epilogue &epilogue) {
   using M = Memory<Shape>;
-  constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
+  constexpr bool clustered = M::cluster > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
   const bool first = threadIdx.x % 32 == 0;
   const Place<Shape> place;
+  if (helper == 0 && first)
+    prefetchMap(weightMap);
+  if (helper == 1 && first)
+    prefetchMap(tokenMap);
   initSkinny<Shape, Prologue>(sharedAddress(shared));
   __syncthreads();
   if constexpr (clustered)
@@ -63,7 +67,7 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     waitForPredecessors();
     const Finish<Shape> finish(shared, place, static_cast<int>(dims[1]));
     finish.expect();
-    float totals[Shape::tokenTile / 2];
+    float totals[M::values];
     Consumer<Shape>(shared, place).run(totals);
     finish.run(totals, epilogue);
   } else {

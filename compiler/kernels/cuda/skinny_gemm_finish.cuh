@@ -4,7 +4,7 @@
 namespace kimi {
 
 template <class Shape, class M = Memory<Shape>> struct Finish {
-  static constexpr int values = Shape::tokenTile / 2;
+  static constexpr int values = M::values;
   static constexpr int unroll =
       Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
 
@@ -53,18 +53,21 @@ private:
   }
 
   __device__ __forceinline__ void store(const float (&totals)[values]) const {
-    const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % Shape::rowTiles;
-    const int group = threadIdx.x / 128 / Shape::rowTiles,
-              row = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
-    float *sums = partial + group * Shape::tokenTile * M::pitch + row;
+    const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % M::tiles;
+    const int group = threadIdx.x / 128 / M::tiles,
+              first = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4; // row of the product
+    float *sums = partial + group * Shape::tokenTile * M::pitch;
 #pragma unroll
-    for (int part = 0; part < values / 4; ++part)
-#pragma unroll
-      for (int value = 0; value < 4; ++value) {
-        const int token = 8 * part + 2 * (lane % 4) + value % 2;
-        if (token < tokens)
-          sums[token * M::pitch + 8 * (value / 2)] = totals[4 * part + value];
-      }
+    for (int part = 0; part < values / 2; ++part) { // two neighbours of a row
+      const int row = first + part % 2 * 8, column = part / 2 * 8 + 2 * (lane % 4);
+      const float2 two = make_float2(totals[2 * part], totals[2 * part + 1]);
+      if (M::tokenRows && row < tokens)
+        *reinterpret_cast<float2 *>(sums + row * M::pitch + column) = two;
+      if (!M::tokenRows && column < tokens)
+        sums[column * M::pitch + row] = two.x;
+      if (!M::tokenRows && column + 1 < tokens)
+        sums[(column + 1) * M::pitch + row] = two.y;
+    }
   }
 
   // `width` (1, 2 or 4) consecutive floats at a multiple of it.
@@ -118,29 +121,29 @@ private:
 
   // A thread keeps its rows and walks over tokens.
   __device__ __forceinline__ void send() const {
-    constexpr int perToken = M::rows / 4;
+    constexpr int perToken = M::rows / 4, step = M::consumers / perToken; // the last threads may idle
     const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
 #pragma unroll unroll
-    for (int token = threadIdx.x / perToken; token < tokens; token += M::consumers / perToken) {
+    for (int token = threadIdx.x / perToken; token < tokens; token += step) {
       const int owner = token % Shape::split;
-      if (owner == place.part)
+      if (owner == place.part || threadIdx.x >= step * perToken)
         continue;
       float sums[4];
       sumHere(sums, token, row);
       const unsigned target =
           base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
-      sendRemote(mapToBlock(target, owner), make_float4(sums[0], sums[1], sums[2], sums[3]),
-                 mapToBlock(Barriers<Shape>(base).received(), owner));
+      sendRemote(mapToBlock(target, place.rankOf(owner)), make_float4(sums[0], sums[1], sums[2], sums[3]),
+                 mapToBlock(Barriers<Shape>(base).received(), place.rankOf(owner)));
     }
   }
 
   template <class Epilogue> __device__ __forceinline__ void passElements(const Epilogue &epilogue) const {
-    constexpr int width = Epilogue::width, perToken = M::rows / width;
+    constexpr int width = Epilogue::width, perToken = M::rows / width, step = M::consumers / perToken;
     const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
-    if (place.row + row >= Shape::columns)
+    if (place.row + row >= Shape::columns || threadIdx.x >= step * perToken)
       return;
 #pragma unroll unroll
-    for (int index = threadIdx.x / perToken; index < count; index += M::consumers / perToken) {
+    for (int index = threadIdx.x / perToken; index < count; index += step) {
       const int token = index * Shape::split + place.part;
       float sums[width];
       sumAll(sums, token, row);

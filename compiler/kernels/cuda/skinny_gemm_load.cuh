@@ -24,7 +24,7 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
     letSuccessorsStart();
 }
 
-// One thread, after the wait for predecessors.
+// One thread, after the wait for predecessors. Of blocks that share tokens each loads its part of them, into all.
 template <class Shape>
 __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map, const Place<Shape> &place) {
   using M = Memory<Shape>;
@@ -36,9 +36,17 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
     arriveExpecting(full, M::tokenChunk);
 #pragma unroll
-    for (int box = 0; box < chunkDepth / width; ++box)
-      loadBox(shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128, map,
-              (place.firstChunk + index) * chunkDepth + box * width, 0, full, evictLast);
+    for (int box = 0; box < chunkDepth / width; ++box) {
+      const unsigned destination = shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128;
+      const int k = (place.firstChunk + index) * chunkDepth + box * width;
+      if constexpr (M::sharers == 1) {
+        loadBox(destination, map, k, 0, full, evictLast);
+      } else {
+        constexpr int part = Shape::tokenTile / M::sharers;
+        loadBoxShared(destination + place.sharer * part * 128, map, k, place.sharer * part, full,
+                      ((1 << M::sharers) - 1) << place.part * M::sharers, evictLast);
+      }
+    }
   }
 }
 

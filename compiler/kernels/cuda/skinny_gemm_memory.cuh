@@ -10,6 +10,9 @@
 //   weightStages         chunks of 128 of depth of the weight in flight; depthGroups divides it
 //   tokenStages          the same of the activations
 //   accumulators         2: the tensor cores have the next chunk while one is scaled; 1: registers are short
+//   tokenRows            0: weights are the rows of the tensor cores' product, tokens its columns. 1: the other way
+//                        round, 64 tokens per warpgroup, all rows of the block its columns: for 64 and 128 tokens
+//   sharers              blocks of a cluster, of other weight rows, that load a part of the tokens each, for all
 //   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights
 //                        have been asked for
 //   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense, who keep helperRegisters
@@ -21,7 +24,11 @@ constexpr int chunkDepth = 128; // one scale of e4m3 activations and weights
 
 template <class Shape> struct Memory {
   static constexpr int rows = 64 * Shape::rowTiles;
-  static constexpr int consumers = 128 * Shape::rowTiles * Shape::depthGroups;
+  static constexpr bool tokenRows = Shape::tokenRows != 0;
+  static constexpr int tiles = tokenRows ? Shape::tokenTile / 64 : Shape::rowTiles; // warpgroups of one chunk
+  static constexpr int consumers = 128 * tiles * Shape::depthGroups;
+  static constexpr int values = (tokenRows ? rows : Shape::tokenTile) / 2; // accumulators per thread
+  static constexpr int sharers = Shape::sharers, cluster = Shape::split * sharers;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
   static constexpr int mostChunks = (chunks + Shape::split - 1) / Shape::split; // of one block
   static constexpr bool weightsScaled = Same<typename Shape::Weight, E4m3>::value;
@@ -32,7 +39,7 @@ template <class Shape> struct Memory {
   static constexpr int tokenChunk = Shape::tokenTile * chunkDepth * sizeof(typename Shape::Token);
   // The sums of this block, [depth group][token][row]: they take the rings' place when these are empty. The
   // pitch keeps the accumulators' stores free of bank conflicts.
-  static constexpr int pitch = rows + 4;
+  static constexpr int pitch = rows + (tokenRows ? 8 : 4);
   static constexpr int partialBytes = Shape::depthGroups * Shape::tokenTile * pitch * 4;
   // Sums of the other blocks of the split, [block][own token][row]. Where they are large they also take the
   // rings' place: the blocks of the cluster then meet before they send.
@@ -74,19 +81,25 @@ template <class Shape> struct Barriers {
   __device__ unsigned received() const { return scales() + 8; }
 };
 
-// Where this block is: its rows and its part of the depth. Blocks of one cluster have the same rows.
+// Where this block is: its rows and its part of the depth. A cluster has all parts of `sharers` neighbouring tiles of
+// rows; those who share tokens are next to each other.
 template <class Shape, class M = Memory<Shape>> struct Place {
-  int part;       // which part of the depth: the rank in the cluster
+  int part;       // which part of the depth
+  int sharer;     // which of the blocks with this part: the rank in the cluster is part * sharers + sharer
   int row;        // first weight row
   int firstChunk; // of this part
   int count;      // chunks of this part
 
   __device__ Place() {
-    part = static_cast<int>(blockIdx.x) % Shape::split;
-    row = static_cast<int>(blockIdx.x) / Shape::split * M::rows;
+    const int block = static_cast<int>(blockIdx.x), rank = block % M::cluster;
+    part = rank / M::sharers;
+    sharer = rank % M::sharers;
+    row = (block / M::cluster * M::sharers + sharer) * M::rows;
     firstChunk = part * M::chunks / Shape::split;
     count = (part + 1) * M::chunks / Shape::split - firstChunk;
   }
+  // The rank of the block that has another part of the same rows.
+  __device__ int rankOf(int otherPart) const { return otherPart * M::sharers + sharer; }
 };
 
 } // namespace kimi
