@@ -27,6 +27,7 @@ constexpr llvm::StringLiteral parts[] = {"ptx/types.cuh",
                                          "skinny_gemm_memory.cuh",
                                          "skinny_gemm_load.cuh",
                                          "skinny_gemm_multiply.cuh",
+                                         "skinny_gemm_rows.cuh",
                                          "skinny_gemm_finish.cuh",
                                          "skinny_gemm.cuh"};
 

@@ -7,6 +7,7 @@
 //   consumers / 32  | loads weights, from the first moment: while predecessors of the launch still run
 //   + 1             | loads tokens, after them (with an element prologue four warps do: + 4 .. + 7)
 //   + 2             | loads scales
+//   + 3             | says how many sums other blocks will send
 //
 // Numerics: e4m3 x e4m3 (profile w8a8-1x128) and e4m3 x bf16 (w8a16) are summed over 128 of depth by the tensor
 // cores and from there on in f32, scaled; bf16 x bf16 in f32 throughout.
@@ -65,11 +66,13 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     if constexpr (clustered)
       waitCluster(); // the other blocks have begun, and their barriers are ready
     waitForPredecessors();
-    const Finish<Shape> finish(shared, place, static_cast<int>(dims[1]));
-    finish.expect();
+    const int tokens = static_cast<int>(dims[1]); // comes while the product runs
     float totals[M::values];
-    Consumer<Shape>(shared, place).run(totals);
-    finish.run(totals, epilogue);
+    if constexpr (M::tokenRows)
+      RowConsumer<Shape>(shared, place).run(totals);
+    else
+      Consumer<Shape>(shared, place).run(totals);
+    Finish<Shape>(shared, place, tokens).run(totals, epilogue);
   } else {
     if constexpr (Shape::consumerRegisters > 0)
       lowerRegisters<Shape::helperRegisters>();
@@ -91,6 +94,10 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
         waitForPredecessors();
         loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place);
       }
+    } else if (helper == 3 && Shape::split > 1) {
+      waitForPredecessors();
+      if (first)
+        Finish<Shape>(shared, place, static_cast<int>(dims[1])).expect();
     } else if (helper >= 4) {
       if constexpr (transforms) {
         waitForPredecessors();

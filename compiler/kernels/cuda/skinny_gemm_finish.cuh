@@ -18,11 +18,10 @@ template <class Shape, class M = Memory<Shape>> struct Finish {
       : shared(shared), partial(reinterpret_cast<float *>(shared)),
         received(reinterpret_cast<const float *>(shared + M::received)), place(place), tokens(tokens) {}
 
-  // Before the product: how many bytes the other blocks of the split will send.
+  // One thread: how many bytes the other blocks of the split will send.
   __device__ __forceinline__ void expect() const {
-    if (Shape::split > 1 && threadIdx.x == 0)
-      arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(),
-                      own() * M::rows * 4 * (Shape::split - 1));
+    arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(),
+                    own() * M::rows * 4 * (Shape::split - 1));
   }
 
   template <class Epilogue>
@@ -119,21 +118,31 @@ private:
       }
   }
 
-  // A thread keeps its rows and walks over tokens.
+  // To each other block its tokens. A thread keeps its rows and walks over tokens, `together` at a time.
   __device__ __forceinline__ void send() const {
     constexpr int perToken = M::rows / 4, step = M::consumers / perToken; // the last threads may idle
+    constexpr int rounds = (M::ownTokens + step - 1) / step, together = rounds < 4 ? rounds : 4;
     const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
-#pragma unroll unroll
-    for (int token = threadIdx.x / perToken; token < tokens; token += step) {
-      const int owner = token % Shape::split;
-      if (owner == place.part || threadIdx.x >= step * perToken)
-        continue;
-      float sums[4];
-      sumHere(sums, token, row);
-      const unsigned target =
-          base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
-      sendRemote(mapToBlock(target, place.rankOf(owner)), make_float4(sums[0], sums[1], sums[2], sums[3]),
-                 mapToBlock(Barriers<Shape>(base).received(), place.rankOf(owner)));
+    const int first = threadIdx.x / perToken;
+    if (first >= step)
+      return;
+    for (int other = 1; other < Shape::split; ++other) {
+      const int owner = (place.part + other) % Shape::split;
+      const unsigned barrier = mapToBlock(Barriers<Shape>(base).received(), place.rankOf(owner));
+      const unsigned target = mapToBlock(base + M::received + (place.part * M::ownTokens * M::rows + row) * 4,
+                                         place.rankOf(owner));
+      for (int index = first; index * Shape::split + owner < tokens; index += step * together) {
+        float sums[together][4];
+#pragma unroll
+        for (int round = 0; round < together; ++round)
+          if (const int token = (index + round * step) * Shape::split + owner; token < tokens)
+            sumHere(sums[round], token, row);
+#pragma unroll
+        for (int round = 0; round < together; ++round)
+          if ((index + round * step) * Shape::split + owner < tokens)
+            sendRemote(target + (index + round * step) * M::rows * 4,
+                       make_float4(sums[round][0], sums[round][1], sums[round][2], sums[round][3]), barrier);
+      }
     }
   }
 

@@ -1,17 +1,12 @@
 // Skinny GEMM, part 3: the consumer warpgroups. Weights are the rows of the tensor cores' product, tokens its
-// columns; or, with Shape::tokenRows, the other way round.
+// columns.
 namespace kimi {
 
 template <class Shape> struct Consumer {
   using M = Memory<Shape>;
-  static constexpr int values = M::values;
+  static constexpr int values = Shape::tokenTile / 2; // accumulators per thread
   static constexpr int fragments = M::widens ? 8 : 1; // weights of a chunk in registers, per 16 of depth
   static constexpr int unroll = M::unrolls ? M::evenChunks : 1;
-
-  // Scales of a chunk, with tokenRows: of this thread's two tokens times that of each 64 weight rows.
-  struct Factors {
-    float first[Shape::rowTiles], second[Shape::rowTiles];
-  };
 
   // A chunk that the tensor cores have: its sums, and the widened weights that they read meanwhile.
   struct Chunk {
@@ -22,7 +17,6 @@ template <class Shape> struct Consumer {
   unsigned char *shared;
   unsigned base; // the same, as an address
   Barriers<Shape> barriers;
-  unsigned peer; // the barriers of a block that shares tokens, another one for each of the first lanes
   int tile, group, lane, chunks, count;
 
   __device__ __forceinline__ Consumer(unsigned char *shared, const Place<Shape> &place)
@@ -30,10 +24,8 @@ template <class Shape> struct Consumer {
     // From lane 0, so that the compiler knows them to be the same for the warp: addresses then cost next to
     // nothing.
     const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
-    tile = M::tiles == 1 ? 0 : warpgroup % M::tiles;
-    group = Shape::depthGroups == 1 ? 0 : warpgroup / M::tiles;
-    if constexpr (M::sharers > 1)
-      peer = mapToBlock(barriers.base, place.part * M::sharers + (place.sharer + lane) % M::sharers);
+    tile = Shape::rowTiles == 1 ? 0 : warpgroup % Shape::rowTiles;
+    group = Shape::depthGroups == 1 ? 0 : warpgroup / Shape::rowTiles;
     chunks = place.count;
     count = M::evenChunks;
     if constexpr (M::unrolls) {
@@ -95,12 +87,8 @@ private:
                                         bool accumulate) const {
     const int weightStage = stageOf<Shape::weightStages>(turn),
               tokenStage = stageOf<Shape::tokenStages>(turn);
-    const unsigned weights = base + M::weights + weightStage * M::weightChunk,
-                   tokens = base + M::tokens + tokenStage * M::tokenChunk;
-    const unsigned left = (M::tokenRows ? tokens : weights) + tile * 64 * 128,
-                   right = M::tokenRows ? weights : tokens;
-    constexpr int leftRows = M::tokenRows ? Shape::tokenTile : M::rows,
-                  rightRows = M::tokenRows ? M::rows : Shape::tokenTile;
+    const unsigned left = base + M::weights + weightStage * M::weightChunk + tile * 64 * 128;
+    const unsigned right = base + M::tokens + tokenStage * M::tokenChunk;
     waitBarrier(barriers.fullWeights(weightStage), phaseOf<Shape::weightStages>(turn));
     if constexpr (M::widens)
       widen(fragment, left);
@@ -109,14 +97,14 @@ private:
     fenceWgmma();
 #pragma unroll
     for (int part = 0; part < static_cast<int>(4 * sizeof(typename Shape::Token)); ++part) {
-      const unsigned long long second =
-          operandDescriptor(right, part / 4 * rightRows * 128 + part % 4 * 32);
+      const unsigned long long tokens =
+          operandDescriptor(right, part / 4 * Shape::tokenTile * 128 + part % 4 * 32);
       if constexpr (M::tokensScaled)
-        wgmmaE4m3(sums, operandDescriptor(left, part * 32), second, accumulate || part > 0);
+        wgmmaE4m3(sums, operandDescriptor(left, part * 32), tokens, accumulate || part > 0);
       else if constexpr (M::widens)
-        wgmmaBf16(sums, fragment[part], second, accumulate || part > 0);
+        wgmmaBf16(sums, fragment[part], tokens, accumulate || part > 0);
       else
-        wgmmaBf16(sums, operandDescriptor(left, part / 4 * leftRows * 128 + part % 4 * 32), second,
+        wgmmaBf16(sums, operandDescriptor(left, part / 4 * M::rows * 128 + part % 4 * 32), tokens,
                   accumulate || part > 0);
     }
     commitWgmma();
@@ -126,52 +114,14 @@ private:
     start(chunk.sums, chunk.fragment, turn, false);
   }
 
-  __device__ __forceinline__ float weightScale(int rowTile, int turn) const {
-    return reinterpret_cast<const float *>(
-        shared + M::weightScales)[rowTile * M::mostChunks + group + turn * Shape::depthGroups];
-  }
-  // Of the tokens of a chunk, in the ring.
-  __device__ __forceinline__ const float *tokenScales(int turn) const {
-    return reinterpret_cast<const float *>(shared + M::tokenScales) +
-           stageOf<Shape::tokenStages>(turn) * Shape::tokenTile;
-  }
-
-  __device__ __forceinline__ Factors factorsOf(int turn) const {
-    Factors factors;
-    const float *scales = tokenScales(turn) + 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
-#pragma unroll
-    for (int rowTile = 0; rowTile < Shape::rowTiles; ++rowTile) {
-      factors.first[rowTile] = scales[0] * weightScale(rowTile, turn);
-      factors.second[rowTile] = scales[8] * weightScale(rowTile, turn);
-    }
-    return factors;
-  }
-
   // Adds a finished chunk, scaled. The tensor cores' own sums of e4m3 products keep about 14 bits: they end
   // with the chunk.
-  __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, const Factors &factors,
-                                         int turn) const {
-    holdRegisters(chunk.sums);
-    release(turn); // `factors` have been read
-#pragma unroll
-    for (int value = 0; value < values; ++value)
-      totals[value] =
-          __fmaf_rn(chunk.sums[value],
-                    value % 4 < 2 ? factors.first[value / 32] : factors.second[value / 32], totals[value]);
-  }
-
   __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, int turn) const {
-    if constexpr (M::tokenRows)
-      finish(totals, chunk, factorsOf(turn), turn);
-    else
-      finishColumns(totals, chunk, turn);
-  }
-
-  // The same where tokens are the product's columns.
-  __device__ __forceinline__ void finishColumns(float (&totals)[values], Chunk &chunk, int turn) const {
     holdRegisters(chunk.sums);
-    const float weightScale = this->weightScale(tile, turn);
-    const float *scales = tokenScales(turn) + 2 * (lane % 4);
+    const float weightScale = reinterpret_cast<const float *>(
+        shared + M::weightScales)[tile * M::mostChunks + group + turn * Shape::depthGroups];
+    const float *scales = reinterpret_cast<const float *>(shared + M::tokenScales) +
+                          stageOf<Shape::tokenStages>(turn) * Shape::tokenTile + 2 * (lane % 4);
 #pragma unroll
     for (int part = 0; part < values / 4; ++part) {
       float2 scale = make_float2(weightScale, weightScale);
@@ -194,11 +144,8 @@ private:
     const int index = group + turn * Shape::depthGroups;
     if (index + Shape::weightStages < chunks && lane == 0)
       arrive(barriers.emptyWeights(stageOf<Shape::weightStages>(turn)));
-    const unsigned tokens = barriers.emptyTokens(stageOf<Shape::tokenStages>(turn));
     if (index + Shape::tokenStages < chunks && lane == 0)
-      arrive(tokens);
-    if (M::sharers > 1 && index + Shape::tokenStages < chunks && lane > 0 && lane < M::sharers)
-      arriveRemote(peer + (tokens - barriers.base));
+      arrive(barriers.emptyTokens(stageOf<Shape::tokenStages>(turn)));
   }
 
   // bf16: the tensor cores' sums are the totals.
@@ -222,14 +169,8 @@ private:
 #pragma unroll unroll
     for (int turn = 0; turn < count; ++turn) {
       start(chunk, turn);
-      if constexpr (M::tokenRows) {
-        const Factors factors = factorsOf(turn);
-        waitWgmma<0>();
-        finish(totals, chunk, factors, turn);
-      } else {
-        waitWgmma<0>();
-        finish(totals, chunk, turn);
-      }
+      waitWgmma<0>();
+      finish(totals, chunk, turn);
     }
   }
 

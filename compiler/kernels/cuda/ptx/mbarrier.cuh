@@ -39,4 +39,18 @@ __device__ __forceinline__ void waitBarrier(unsigned barrier, unsigned parity) {
                : "memory");
 }
 
+// Whether that phase is over, without waiting.
+__device__ __forceinline__ bool testBarrier(unsigned barrier, unsigned parity) {
+  unsigned done;
+  asm volatile("{\n"
+               ".reg .pred done;\n"
+               "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+               "selp.u32 %0, 1, 0, done;\n"
+               "}"
+               : "=r"(done)
+               : "r"(barrier), "r"(parity)
+               : "memory");
+  return done;
+}
+
 } // namespace kimi
