@@ -90,6 +90,8 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
   llvm_unreachable("all classes are handled");
 }
 
+int rowsOf(const SkinnyParameters &p) { return (p.tokenRows ? 32 : 64) * p.rowTiles; }
+
 // Warpgroups that take the same chunk of depth.
 int tiles(const SkinnyParameters &p) { return p.tokenRows ? p.tokenTile / 64 : p.rowTiles; }
 
@@ -97,8 +99,8 @@ int tiles(const SkinnyParameters &p) { return p.tokenRows ? p.tokenTile / 64 : p
 llvm::Error checkSides(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
   if (p.tokenRows < 0 || p.tokenRows > 1)
     return refuse("skinny_gemm: token_rows is 0 or 1, not %d", p.tokenRows);
-  if (p.tokenRows && (p.tokenTile < 64 || p.rowTiles > 3 || problem.format == SkinnyFormat::e4m3xBf16))
-    return refuse("skinny_gemm: with token_rows, token_tile is 64 or 128, row_tiles at most 3 and the weight "
+  if (p.tokenRows && (p.tokenTile < 64 || (p.rowTiles < 2 || p.rowTiles > 6) || problem.format == SkinnyFormat::e4m3xBf16))
+    return refuse("skinny_gemm: with token_rows, token_tile is 64 or 128, row_tiles 2 to 6 and the weight "
                   "not widened; not %d, %d and format %d: take token_rows = 0",
                   p.tokenTile, p.rowTiles, static_cast<int>(problem.format));
   if (!llvm::is_contained({1, 2, 4}, p.sharers) || p.sharers * p.split > 8 || p.tokenTile / p.sharers < 8)
@@ -113,13 +115,13 @@ llvm::Error checkSides(const SkinnyProblem &problem, const SkinnyParameters &p, 
 }
 
 llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile < problem.tokens)
+  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile * p.tokenBlocks < problem.tokens)
     return refuse(
         "skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
         static_cast<long long>(problem.tokens), p.tokenTile);
   if (llvm::Error error = checkSides(problem, p, prologue))
     return error;
-  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
+  if (p.rowTiles < 1 || (p.rowTiles > 4 && !p.tokenRows) || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
     return refuse(
         "skinny_gemm: row_tiles is 1 to 4 and warpgroups, tiles * depth_groups, at most 6, not %d and %d * %d",
         p.rowTiles, tiles(p), p.depthGroups);
@@ -142,8 +144,8 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.weightStages, p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
-  if (p.successors < 0 || p.successors > 1 || p.residency < 1 || p.residency > 4)
-    return refuse("skinny_gemm: successors is 0 or 1 and residency 1 to 4, not %d and %d", p.successors,
+  if (p.successors < 0 || p.successors > 2 || p.residency < 1 || p.residency > 4)
+    return refuse("skinny_gemm: successors is 0 to 2 and residency 1 to 4, not %d and %d", p.successors,
                   p.residency);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
     return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes,
@@ -159,11 +161,11 @@ llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &pa
     return error;
   if (llvm::Error error = checkRanges(problem, parameters, prologue))
     return error;
-  return checkSplices(problem, 64 * parameters.rowTiles, prologue, epilogue);
+  return checkSplices(problem, rowsOf(parameters), prologue, epilogue);
 }
 
 int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
-  const int rows = 64 * p.rowTiles, mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
+  const int rows = rowsOf(p), mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
   const int rings = chunkDepth * (p.weightStages * rows * weightBytes(problem.format) +
                                   p.tokenStages * p.tokenTile * tokenBytes(problem.format));
   const int partial = p.depthGroups * p.tokenTile * (rows + (p.tokenRows ? 8 : 4)) * 4;
@@ -177,10 +179,11 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
 }
 
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  const int rows = 64 * p.rowTiles, weight = weightBytes(problem.format), token = tokenBytes(problem.format);
+  const int rows = rowsOf(p), weight = weightBytes(problem.format), token = tokenBytes(problem.format);
   SkinnyLaunch launch;
   launch.cluster = p.split * p.sharers;
-  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows * p.sharers)) * launch.cluster;
+  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows * p.sharers)) * p.tokenBlocks *
+                launch.cluster;
   launch.threads = 128 * tiles(p) * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations =

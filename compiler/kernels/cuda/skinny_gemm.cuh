@@ -83,6 +83,8 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
       waitCluster();
     if (helper == 1 && !transforms) {
       waitForPredecessors();
+      if constexpr (Shape::successors == 2)
+        letSuccessorsStart();
       if (first)
         loadTokens<Shape>(sharedAddress(shared), tokenMap, place);
     } else if (helper == 2) {
@@ -101,6 +103,8 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     } else if (helper >= 4) {
       if constexpr (transforms) {
         waitForPredecessors();
+        if constexpr (Shape::successors == 2)
+          letSuccessorsStart();
         transformTokens<Shape>(shared, activations, static_cast<int>(dims[1]), place, prologue);
       }
     }

@@ -12,11 +12,12 @@ template <class Shape, class M = Memory<Shape>> struct Finish {
   float *partial;
   const float *received;
   const Place<Shape, M> &place;
-  int tokens;
+  int tokens; // of this block
 
   __device__ __forceinline__ Finish(unsigned char *shared, const Place<Shape, M> &place, int tokens)
       : shared(shared), partial(reinterpret_cast<float *>(shared)),
-        received(reinterpret_cast<const float *>(shared + M::received)), place(place), tokens(tokens) {}
+        received(reinterpret_cast<const float *>(shared + M::received)), place(place),
+        tokens(min(max(tokens - place.token, 0), Shape::tokenTile)) {}
 
   // One thread: how many bytes the other blocks of the split will send.
   __device__ __forceinline__ void expect() const {
@@ -27,13 +28,14 @@ template <class Shape, class M = Memory<Shape>> struct Finish {
   template <class Epilogue>
   __device__ __forceinline__ void run(const float (&totals)[values], const Epilogue &epilogue) const {
     syncThreads(1, M::consumers); // this block's rings are empty: every warp has read them
+    constexpr bool meet = Shape::split > 1 && M::sendsLate; // what is sent takes the place of others' rings
+    if constexpr (meet)
+      arriveCluster();
     store(totals);
     syncThreads(1, M::consumers);
     if constexpr (Shape::split > 1) {
-      if constexpr (M::sendsLate) { // what is sent takes the place of the other blocks' rings
-        arriveCluster();
+      if constexpr (meet)
         waitCluster();
-      }
       send();
       waitBarrier(Barriers<Shape>(sharedAddress(shared)).received(), 0);
     }
@@ -156,7 +158,7 @@ private:
       const int token = index * Shape::split + place.part;
       float sums[width];
       sumAll(sums, token, row);
-      epilogue(token, place.row + row, sums);
+      epilogue(place.token + token, place.row + row, sums);
     }
   }
 
@@ -171,7 +173,7 @@ private:
         continue;
       float sums[width];
       sumAll(sums, token, row);
-      epilogue(token, place.row + row, sums);
+      epilogue(place.token + token, place.row + row, sums);
     }
   }
 
@@ -186,7 +188,7 @@ private:
         partial[token * M::pitch + row] = sum[0];
       }
       __syncwarp();
-      epilogue(token, partial + token * M::pitch);
+      epilogue(place.token + token, partial + token * M::pitch);
     }
   }
 };

@@ -3,7 +3,8 @@
 // phase is over.
 namespace kimi {
 
-// One thread. Weights are constants: this starts while the kernel's predecessors still run.
+// One thread. Weights are constants: this starts while the kernel's predecessors still run. Where it starts after
+// them, the first tokens would queue behind all of these weights: they get about a microsecond to overtake.
 template <class Shape>
 __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map,
                                             const Place<Shape> &place) {
@@ -13,6 +14,8 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::weightStages;
     const unsigned full = barriers.fullWeights(stage);
+    if (Shape::weightsFirst > 0 && index == Shape::weightsFirst)
+      waitBarrierBriefly(barriers.fullTokens(0), 0, 2000);
     waitBarrier(barriers.emptyWeights(stage), index / Shape::weightStages & 1 ^ 1);
     arriveExpecting(full, M::weightChunk);
 #pragma unroll
@@ -40,10 +43,11 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
       const unsigned destination = shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128;
       const int k = (place.firstChunk + index) * chunkDepth + box * width;
       if constexpr (M::sharers == 1) {
-        loadBox(destination, map, k, 0, full, evictLast);
+        loadBox(destination, map, k, place.token, full, evictLast);
       } else {
         constexpr int part = Shape::tokenTile / M::sharers;
-        loadBoxShared(destination + place.sharer * part * 128, map, k, place.sharer * part, full,
+        loadBoxShared(destination + place.sharer * part * 128, map, k, place.token + place.sharer * part,
+                      full,
                       ((1 << M::sharers) - 1) << place.part * M::sharers, evictLast);
       }
     }
@@ -57,7 +61,8 @@ __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const fl
   using M = Memory<Shape>;
   float *destination = reinterpret_cast<float *>(shared + M::weightScales);
   for (int index = threadIdx.x % 32; index < Shape::rowTiles * place.count; index += 32) {
-    const int tile = index / place.count, chunk = index % place.count, column = place.row + 64 * tile;
+    const int tile = index / place.count, chunk = index % place.count, 
+              column = place.row + M::tileRows * tile;
     if (column < Shape::columns)
       destination[tile * M::mostChunks + chunk] =
           scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];
@@ -76,10 +81,11 @@ __device__ __forceinline__ void loadTokenScales(unsigned shared, const float *sc
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
 #pragma unroll
     for (int first = 0; first < Shape::tokenTile; first += 32)
-      if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && token < Shape::tokens)
+      if (const int token = first + threadIdx.x % 32;
+          token < Shape::tokenTile && place.token + token < Shape::tokens)
         copyWord(shared + M::tokenScales +
                      (stage * Shape::tokenTile + token) * 4, // what is beyond dims[tokens] touches
-                 scales + token * M::chunks + place.firstChunk + index); // columns that nobody stores
+                 scales + (place.token + token) * M::chunks + place.firstChunk + index); // what nobody stores
     arriveAfterCopies(barriers.fullTokens(stage));
   }
 }
@@ -98,7 +104,7 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
     uint4 raw[pieces];
 #pragma unroll
     for (int part = 0; part < pieces; ++part) {
-      const int token = thread / 16 + 8 * part;
+      const int token = place.token + thread / 16 + 8 * part;
       raw[part] =
           token < tokens && k < Shape::depth
               ? *reinterpret_cast<const uint4 *>(source + static_cast<long long>(token) * Shape::depth + k)
@@ -109,12 +115,12 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
     for (int part = 0; part < pieces; ++part) {
       const int token = thread / 16 + 8 * part;
       unsigned words[4] = {raw[part].x, raw[part].y, raw[part].z, raw[part].w};
-      if (token < tokens && k < Shape::depth)
+      if (place.token + token < tokens && k < Shape::depth)
 #pragma unroll
         for (int word = 0; word < 4; ++word)
           words[word] =
-              toBf16Pair(prologue(token, k + 2 * word, __uint_as_float(words[word] << 16)),
-                         prologue(token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
+              toBf16Pair(prologue(place.token + token, k + 2 * word, __uint_as_float(words[word] << 16)),
+                         prologue(place.token + token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
       *reinterpret_cast<uint4 *>(
           shared + M::tokens + stage * M::tokenChunk + (piece / 8 * Shape::tokenTile + token) * 128 +
           ((piece % 8 ^ token % 8) << 4)) = uint4{words[0], words[1], words[2], words[3]};

@@ -3,12 +3,14 @@
 // `Shape` is written by the compiler (SkinnyGemmText.cpp):
 //   columns, depth       N and K of the weight w[n, k]
 //   tokens               the most that dims[tokens] may be: rows of the activations' buffer
-//   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; at least `tokens`
-//   rowTiles             64-row tiles of the weight per block, 1 .. 4
+//   tokenTile            8, 16, 32, 64 or 128: tokens of a block; with tokenBlocks at least `tokens`
+//   tokenBlocks          blocks that divide the tokens: neighbours in the grid have the same rows
+//   rowTiles             64-row tiles of the weight per block, 1 .. 4; with tokenRows 32-row tiles, 2 .. 6
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
 //   weightStages         chunks of 128 of depth of the weight in flight; depthGroups divides it
 //   tokenStages          the same of the activations
+//   weightsFirst         chunks of the weight that are asked for before the first tokens come; 0: all that fit
 //   accumulators         2: the tensor cores have the next chunk while one is scaled; 1: registers are short
 //   tokenRows            0: weights are the rows of the tensor cores' product, tokens its columns. 1: the other way
 //                        round, 64 tokens per warpgroup, all rows of the block its columns: for 64 and 128 tokens
@@ -23,12 +25,13 @@ namespace kimi {
 constexpr int chunkDepth = 128; // one scale of e4m3 activations and weights
 
 template <class Shape> struct Memory {
-  static constexpr int rows = 64 * Shape::rowTiles;
   static constexpr bool tokenRows = Shape::tokenRows != 0;
+  static constexpr int tileRows = tokenRows ? 32 : 64, rows = tileRows * Shape::rowTiles;
   static constexpr int tiles = tokenRows ? Shape::tokenTile / 64 : Shape::rowTiles; // warpgroups of one chunk
   static constexpr int consumers = 128 * tiles * Shape::depthGroups;
   static constexpr int values = (tokenRows ? rows : Shape::tokenTile) / 2; // accumulators per thread
-  static constexpr int sharers = Shape::sharers, cluster = Shape::split * sharers;
+  static constexpr int sharers = Shape::sharers, cluster = Shape::split * sharers,
+                       tokenBlocks = Shape::tokenBlocks;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
   static constexpr int mostChunks = (chunks + Shape::split - 1) / Shape::split; // of one block
   static constexpr bool weightsScaled = Same<typename Shape::Weight, E4m3>::value;
@@ -87,6 +90,7 @@ template <class Shape, class M = Memory<Shape>> struct Place {
   int part;       // which part of the depth
   int sharer;     // which of the blocks with this part: the rank in the cluster is part * sharers + sharer
   int row;        // first weight row
+  int token;      // first token
   int firstChunk; // of this part
   int count;      // chunks of this part
 
@@ -94,7 +98,8 @@ template <class Shape, class M = Memory<Shape>> struct Place {
     const int block = static_cast<int>(blockIdx.x), rank = block % M::cluster;
     part = rank / M::sharers;
     sharer = rank % M::sharers;
-    row = (block / M::cluster * M::sharers + sharer) * M::rows;
+    token = block / M::cluster % M::tokenBlocks * Shape::tokenTile;
+    row = (block / M::cluster / M::tokenBlocks * M::sharers + sharer) * M::rows;
     firstChunk = part * M::chunks / Shape::split;
     count = (part + 1) * M::chunks / Shape::split - firstChunk;
   }

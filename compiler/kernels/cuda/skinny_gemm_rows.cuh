@@ -10,6 +10,10 @@ template <class Shape> struct RowConsumer {
   using M = Memory<Shape>;
   static constexpr int values = M::values;
   static constexpr int parts = 4 * sizeof(typename Shape::Token); // of 32 bytes of depth
+  // Two warpgroups that wait for the same chunk and scale it at the same time would leave the tensor cores idle
+  // meanwhile: one goes first, the other follows.
+  static constexpr bool ordered =
+      M::tokensScaled && M::tiles == 2 && Shape::depthGroups == 1 && Shape::accumulators == 1;
 
   // A place in both rings.
   struct Stages {
@@ -21,7 +25,7 @@ template <class Shape> struct RowConsumer {
     unsigned weightPhase = 0, tokenPhase = 0;
     bool come = false;
   };
-  // Of this thread's two tokens, times the scale of each 64 weight rows.
+  // Of this thread's two tokens, times the scale of each tile of weight rows.
   struct Factors {
     float first[Shape::rowTiles], second[Shape::rowTiles];
   };
@@ -60,6 +64,8 @@ template <class Shape> struct RowConsumer {
       return;
     if constexpr (M::weightsScaled)
       waitBarrier(barriers.scales(), 0);
+    if (ordered && tile == 1)
+      arriveThreads(2, 256);
     Next next{{group, group}};
     if constexpr (!M::weightsScaled)
       runPlain(totals, next);
@@ -89,6 +95,8 @@ private:
     }
     const unsigned left = base + M::tokens + stages.tokens * M::tokenChunk + tile * 64 * 128,
                    right = base + M::weights + stages.weights * M::weightChunk;
+    if constexpr (ordered)
+      syncThreads(2 + tile, 256);
     holdRegisters(sums);
     fenceWgmma();
 #pragma unroll
@@ -102,6 +110,8 @@ private:
         wgmmaBf16(sums, tokens, weights, accumulate || part > 0);
     }
     commitWgmma();
+    if constexpr (ordered)
+      arriveThreads(3 - tile, 256);
     advance<Shape::weightStages>(next.stages.weights, next.weightPhase);
     advance<Shape::tokenStages>(next.stages.tokens, next.tokenPhase);
     const bool weightsCame = testBarrier(barriers.fullWeights(next.stages.weights), next.weightPhase),
@@ -139,7 +149,9 @@ private:
     for (int value = 0; value < values; ++value)
       totals[value] =
           __fmaf_rn(chunk.sums[value],
-                    value % 4 < 2 ? factors.first[value / 32] : factors.second[value / 32], totals[value]);
+                    value % 4 < 2 ? factors.first[value / (M::tileRows / 2)]
+                                  : factors.second[value / (M::tileRows / 2)],
+                    totals[value]);
   }
 
   // Says that this warp has read a chunk, where a later one takes its place.

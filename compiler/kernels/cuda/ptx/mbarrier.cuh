@@ -53,4 +53,13 @@ __device__ __forceinline__ bool testBarrier(unsigned barrier, unsigned parity) {
   return done;
 }
 
+// Waits for it, but not much longer than so many cycles.
+__device__ __forceinline__ void waitBarrierBriefly(unsigned barrier, unsigned parity, unsigned most) {
+  unsigned begin, now;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(begin)::"memory");
+  do
+    asm volatile("mov.u32 %0, %%clock;" : "=r"(now)::"memory");
+  while (!testBarrier(barrier, parity) && now - begin < most);
+}
+
 } // namespace kimi

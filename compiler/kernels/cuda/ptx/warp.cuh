@@ -18,4 +18,9 @@ __device__ __forceinline__ void syncThreads(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+// Counts as this thread's part of such a barrier, without waiting.
+__device__ __forceinline__ void arriveThreads(int id, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
 } // namespace kimi
