@@ -6,7 +6,8 @@
 //   PURPOSE     checkall: every count of tokens of the bucket · check: some · time · both
 //   FORMAT      w8a8 · w8a16 · bf16
 //   PARAMETERS  auto: the chooser's · ampere: the variant for sm_80, compiled for sm_90a · or token_tile row_tiles
-//               depth_groups split weight_stages token_stages accumulators successors residency token_rows sharers token_blocks weights_first
+//               depth_groups split weight_stages token_stages accumulators successors residency token_rows token_blocks
+//               weights_first
 //   PROLOGUE, EPILOGUE   as named in SkinnySamples.h
 #include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "tests/gpu/Nvrtc.h"
@@ -51,7 +52,7 @@ bool read(const std::string &line, Variant &variant) {
   if (tile != "auto" && !variant.ampere) {
     p.tokenTile = std::stoi(tile);
     in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >>
-        p.successors >> p.residency >> p.tokenRows >> p.sharers >> p.tokenBlocks >> p.weightsFirst;
+        p.successors >> p.residency >> p.tokenRows >> p.tokenBlocks >> p.weightsFirst;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in)
@@ -115,9 +116,9 @@ void describe(std::ostream &os, const Variant &variant) {
   os << variant.purpose << " " << variant.file << " " << variant.problem.columns << " "
      << variant.problem.depth << " " << variant.format << " " << variant.problem.tokens << " "
      << variant.prologue << " " << variant.epilogue << " " << (variant.ampere ? "sm_80," : "") << "tile"
-     << p.tokenTile << ",rows" << p.rowTiles * (p.tokenRows ? 32 : 64) << ",groups" << p.depthGroups << ",split" << p.split
+     << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split
      << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next"
-     << p.successors << ",resident" << p.residency << (p.tokenRows ? ",tokenrows" : "") << ",share" << p.sharers << ",halves" << p.tokenBlocks << ",first" << p.weightsFirst << ",regs" << variant.registers << " " << launch.grid
+     << p.successors << ",resident" << p.residency << (p.tokenRows ? ",tokenrows" : "") << ",blocks" << p.tokenBlocks << ",first" << p.weightsFirst << ",regs" << variant.registers << " " << launch.grid
      << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster << " "
      << launch.maps.size();
   for (const cuda::SkinnyMap &map : launch.maps)

@@ -90,38 +90,29 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
   llvm_unreachable("all classes are handled");
 }
 
-int rowsOf(const SkinnyParameters &p) { return (p.tokenRows ? 32 : 64) * p.rowTiles; }
-
 // Warpgroups that take the same chunk of depth.
 int tiles(const SkinnyParameters &p) { return p.tokenRows ? p.tokenTile / 64 : p.rowTiles; }
 
-// Tokens as the rows of the product, and what blocks share.
-llvm::Error checkSides(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  if (p.tokenRows < 0 || p.tokenRows > 1)
+// Tokens as the rows of the product, and their division among blocks.
+llvm::Error checkTokens(const SkinnyProblem &problem, const SkinnyParameters &p) {
+  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenBlocks < 1 || p.tokenBlocks > 2 ||
+      p.tokenTile * p.tokenBlocks < problem.tokens)
+    return refuse("skinny_gemm: token_tile is 8, 16, 32, 64 or 128, token_blocks 1 or 2, and their product at least "
+                  "the %lld tokens of the entry, not %d * %d",
+                  static_cast<long long>(problem.tokens), p.tokenTile, p.tokenBlocks);
+  if (p.tokenRows != 0 && p.tokenRows != 1)
     return refuse("skinny_gemm: token_rows is 0 or 1, not %d", p.tokenRows);
-  if (p.tokenRows && (p.tokenTile < 64 || (p.rowTiles < 2 || p.rowTiles > 6) || problem.format == SkinnyFormat::e4m3xBf16))
-    return refuse("skinny_gemm: with token_rows, token_tile is 64 or 128, row_tiles 2 to 6 and the weight "
-                  "not widened; not %d, %d and format %d: take token_rows = 0",
-                  p.tokenTile, p.rowTiles, static_cast<int>(problem.format));
-  if (!llvm::is_contained({1, 2, 4}, p.sharers) || p.sharers * p.split > 8 || p.tokenTile / p.sharers < 8)
-    return refuse("skinny_gemm: sharers is 1, 2 or 4, sharers * split at most 8 and a part of the tokens at "
-                  "least 8; not %d * %d, %d tokens",
-                  p.sharers, p.split, p.tokenTile);
-  if (p.sharers > 1 && prologue.kind != SpliceClass::none)
-    return refuse("skinny_gemm: blocks share tokens that the copy engine brings, not those of a prologue: take "
-                  "sharers = 1, not %d",
-                  p.sharers);
+  if (p.tokenRows && (p.tokenTile < 64 || p.rowTiles > 2 || problem.format != SkinnyFormat::e4m3xE4m3))
+    return refuse("skinny_gemm: token_rows = 1 takes e4m3 activations, token_tile 64 or 128 and row_tiles 1 or 2, "
+                  "not format %d, %d and %d: take token_rows = 0",
+                  static_cast<int>(problem.format), p.tokenTile, p.rowTiles);
   return llvm::Error::success();
 }
 
 llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile * p.tokenBlocks < problem.tokens)
-    return refuse(
-        "skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
-        static_cast<long long>(problem.tokens), p.tokenTile);
-  if (llvm::Error error = checkSides(problem, p, prologue))
+  if (llvm::Error error = checkTokens(problem, p))
     return error;
-  if (p.rowTiles < 1 || (p.rowTiles > 4 && !p.tokenRows) || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
+  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
     return refuse(
         "skinny_gemm: row_tiles is 1 to 4 and warpgroups, tiles * depth_groups, at most 6, not %d and %d * %d",
         p.rowTiles, tiles(p), p.depthGroups);
@@ -144,6 +135,9 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.weightStages, p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
+  if (p.weightsFirst < 0 || p.weightsFirst > p.weightStages)
+    return refuse("skinny_gemm: weights_first is 0 to weight_stages = %d, not %d", p.weightStages,
+                  p.weightsFirst);
   if (p.successors < 0 || p.successors > 2 || p.residency < 1 || p.residency > 4)
     return refuse("skinny_gemm: successors is 0 to 2 and residency 1 to 4, not %d and %d", p.successors,
                   p.residency);
@@ -161,11 +155,11 @@ llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &pa
     return error;
   if (llvm::Error error = checkRanges(problem, parameters, prologue))
     return error;
-  return checkSplices(problem, rowsOf(parameters), prologue, epilogue);
+  return checkSplices(problem, 64 * parameters.rowTiles, prologue, epilogue);
 }
 
 int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
-  const int rows = rowsOf(p), mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
+  const int rows = 64 * p.rowTiles, mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
   const int rings = chunkDepth * (p.weightStages * rows * weightBytes(problem.format) +
                                   p.tokenStages * p.tokenTile * tokenBytes(problem.format));
   const int partial = p.depthGroups * p.tokenTile * (rows + (p.tokenRows ? 8 : 4)) * 4;
@@ -179,11 +173,10 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
 }
 
 SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  const int rows = rowsOf(p), weight = weightBytes(problem.format), token = tokenBytes(problem.format);
+  const int rows = 64 * p.rowTiles, weight = weightBytes(problem.format), token = tokenBytes(problem.format);
   SkinnyLaunch launch;
-  launch.cluster = p.split * p.sharers;
-  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows * p.sharers)) * p.tokenBlocks *
-                launch.cluster;
+  launch.cluster = p.split;
+  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.tokenBlocks * p.split;
   launch.threads = 128 * tiles(p) * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations =
@@ -193,7 +186,7 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
                   token,
                   {problem.depth, problem.tokens},
                   problem.depth * token,
-                  {128 / token, p.tokenTile / p.sharers}}};
+                  {128 / token, p.tokenTile}}};
   return launch;
 }
 

@@ -54,7 +54,7 @@ int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, c
             helpers = prologue.kind == SpliceClass::none ? 1 : 2; // warpgroups
   const int evenly = 65536 / p.residency / (128 * (consumers + helpers)) / 8 * 8;
   const bool widens = problem.format == SkinnyFormat::e4m3xBf16 && prologue.kind != SpliceClass::none;
-  const int sums = p.tokenRows ? 16 * p.rowTiles : 64; // per thread
+  const int sums = p.tokenRows ? 32 * p.rowTiles : 64; // per thread
   const int wanted = p.tokenRows ? sums * (1 + p.accumulators) + 32 : widens ? 176 : 160;
   if ((p.tokenTile < 128 && !p.tokenRows) || evenly >= wanted)
     return 0;
@@ -130,7 +130,6 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
               {"weightsFirst", p.weightsFirst},
               {"accumulators", p.accumulators},
               {"tokenRows", p.tokenRows},
-              {"sharers", p.sharers},
               {"tokenBlocks", p.tokenBlocks},
               {"successors", p.successors},
               {"consumerRegisters", consumerRegisters(problem, p, prologue)},

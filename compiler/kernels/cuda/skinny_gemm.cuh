@@ -29,7 +29,7 @@ template <class Shape, class Prologue> __device__ __forceinline__ void initSkinn
   if (thread < Shape::tokenStages) {
     constexpr int loaders = Prologue::kind == Splice::none ? 1 : 128;
     initBarrier(barriers.fullTokens(thread), loaders + (M::tokensScaled ? 32 : 0));
-    initBarrier(barriers.emptyTokens(thread), 4 * M::tiles * M::sharers);
+    initBarrier(barriers.emptyTokens(thread), 4 * M::tiles);
   }
   if (thread == 32) {
     initBarrier(barriers.scales(), 32);
@@ -45,7 +45,7 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
            const typename Shape::Token *activations, const float *tokenScales, const TensorMap *weightMap,
            const TensorMap *tokenMap, const Prologue &prologue, const Epilogue &epilogue) {
   using M = Memory<Shape>;
-  constexpr bool clustered = M::cluster > 1, transforms = Prologue::kind != Splice::none;
+  constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
   const bool first = threadIdx.x % 32 == 0;
   const Place<Shape> place;

@@ -122,17 +122,15 @@ private:
 
   // To each other block its tokens. A thread keeps its rows and walks over tokens, `together` at a time.
   __device__ __forceinline__ void send() const {
-    constexpr int perToken = M::rows / 4, step = M::consumers / perToken; // the last threads may idle
+    constexpr int perToken = M::rows / 4, step = M::consumers / perToken;
     constexpr int rounds = (M::ownTokens + step - 1) / step, together = rounds < 4 ? rounds : 4;
     const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
     const int first = threadIdx.x / perToken;
-    if (first >= step)
-      return;
     for (int other = 1; other < Shape::split; ++other) {
       const int owner = (place.part + other) % Shape::split;
-      const unsigned barrier = mapToBlock(Barriers<Shape>(base).received(), place.rankOf(owner));
-      const unsigned target = mapToBlock(base + M::received + (place.part * M::ownTokens * M::rows + row) * 4,
-                                         place.rankOf(owner));
+      const unsigned barrier = mapToBlock(Barriers<Shape>(base).received(), owner);
+      const unsigned target =
+          mapToBlock(base + M::received + (place.part * M::ownTokens * M::rows + row) * 4, owner);
       for (int index = first; index * Shape::split + owner < tokens; index += step * together) {
         float sums[together][4];
 #pragma unroll
@@ -151,7 +149,7 @@ private:
   template <class Epilogue> __device__ __forceinline__ void passElements(const Epilogue &epilogue) const {
     constexpr int width = Epilogue::width, perToken = M::rows / width, step = M::consumers / perToken;
     const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
-    if (place.row + row >= Shape::columns || threadIdx.x >= step * perToken)
+    if (place.row + row >= Shape::columns)
       return;
 #pragma unroll unroll
     for (int index = threadIdx.x / perToken; index < count; index += step) {

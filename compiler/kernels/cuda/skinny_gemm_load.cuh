@@ -27,7 +27,7 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
     letSuccessorsStart();
 }
 
-// One thread, after the wait for predecessors. Of blocks that share tokens each loads its part of them, into all.
+// One thread, after the wait for predecessors.
 template <class Shape>
 __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map, const Place<Shape> &place) {
   using M = Memory<Shape>;
@@ -39,18 +39,9 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
     arriveExpecting(full, M::tokenChunk);
 #pragma unroll
-    for (int box = 0; box < chunkDepth / width; ++box) {
-      const unsigned destination = shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128;
-      const int k = (place.firstChunk + index) * chunkDepth + box * width;
-      if constexpr (M::sharers == 1) {
-        loadBox(destination, map, k, place.token, full, evictLast);
-      } else {
-        constexpr int part = Shape::tokenTile / M::sharers;
-        loadBoxShared(destination + place.sharer * part * 128, map, k, place.token + place.sharer * part,
-                      full,
-                      ((1 << M::sharers) - 1) << place.part * M::sharers, evictLast);
-      }
-    }
+    for (int box = 0; box < chunkDepth / width; ++box)
+      loadBox(shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128, map,
+              (place.firstChunk + index) * chunkDepth + box * width, place.token, full, evictLast);
   }
 }
 
@@ -61,8 +52,7 @@ __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const fl
   using M = Memory<Shape>;
   float *destination = reinterpret_cast<float *>(shared + M::weightScales);
   for (int index = threadIdx.x % 32; index < Shape::rowTiles * place.count; index += 32) {
-    const int tile = index / place.count, chunk = index % place.count, 
-              column = place.row + M::tileRows * tile;
+    const int tile = index / place.count, chunk = index % place.count,  column = place.row + 64 * tile;
     if (column < Shape::columns)
       destination[tile * M::mostChunks + chunk] =
           scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];

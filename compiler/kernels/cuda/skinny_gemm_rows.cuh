@@ -9,11 +9,11 @@ namespace kimi {
 template <class Shape> struct RowConsumer {
   using M = Memory<Shape>;
   static constexpr int values = M::values;
-  static constexpr int parts = 4 * sizeof(typename Shape::Token); // of 32 bytes of depth
   // Two warpgroups that wait for the same chunk and scale it at the same time would leave the tensor cores idle
   // meanwhile: one goes first, the other follows.
   static constexpr bool ordered =
-      M::tokensScaled && M::tiles == 2 && Shape::depthGroups == 1 && Shape::accumulators == 1;
+      M::tiles == 2 && Shape::depthGroups == 1 && Shape::accumulators == 1;
+  static_assert(M::tokensScaled, "activations and weights are e4m3");
 
   // A place in both rings.
   struct Stages {
@@ -25,7 +25,7 @@ template <class Shape> struct RowConsumer {
     unsigned weightPhase = 0, tokenPhase = 0;
     bool come = false;
   };
-  // Of this thread's two tokens, times the scale of each tile of weight rows.
+  // Of this thread's two tokens, times the scale of each 64 weight rows.
   struct Factors {
     float first[Shape::rowTiles], second[Shape::rowTiles];
   };
@@ -38,7 +38,6 @@ template <class Shape> struct RowConsumer {
   unsigned char *shared;
   unsigned base; // the same, as an address
   Barriers<Shape> barriers;
-  unsigned peer; // the barriers of a block that shares tokens, another one for each of the first lanes
   int tile, group, lane, chunks, count;
 
   __device__ __forceinline__ RowConsumer(unsigned char *shared, const Place<Shape> &place)
@@ -47,8 +46,6 @@ template <class Shape> struct RowConsumer {
     const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
     tile = M::tiles == 1 ? 0 : warpgroup % M::tiles;
     group = Shape::depthGroups == 1 ? 0 : warpgroup / M::tiles;
-    if constexpr (M::sharers > 1)
-      peer = mapToBlock(barriers.base, place.part * M::sharers + (place.sharer + lane) % M::sharers);
     chunks = place.count; // kept from being a constant: ptxas serialises products of unrolled loops (C7514)
     asm volatile("" : "+r"(chunks));
     chunks = __shfl_sync(0xffffffffu, chunks, 0);
@@ -62,14 +59,11 @@ template <class Shape> struct RowConsumer {
       totals[value] = 0.0f;
     if (count <= 0)
       return;
-    if constexpr (M::weightsScaled)
-      waitBarrier(barriers.scales(), 0);
+    waitBarrier(barriers.scales(), 0);
     if (ordered && tile == 1)
       arriveThreads(2, 256);
     Next next{{group, group}};
-    if constexpr (!M::weightsScaled)
-      runPlain(totals, next);
-    else if constexpr (Shape::accumulators == 2)
+    if constexpr (Shape::accumulators == 2)
       runAlternating(totals, next);
     else
       runScaled(totals, next);
@@ -85,10 +79,10 @@ private:
     }
   }
 
-  // Gives the next chunk to the tensor cores, with `accumulate` on top of what is in `sums`, and asks for the one
-  // after it: the answer takes as long as a part of the product.
-  __device__ __forceinline__ Stages start(float (&sums)[values], Next &next, bool accumulate) const {
-    const Stages stages = next.stages;
+  // Gives the next chunk to the tensor cores, and asks for the one after it: the answer takes as long as a part of
+  // the product.
+  __device__ __forceinline__ void start(Chunk &chunk, Next &next) const {
+    const Stages stages = chunk.stages = next.stages;
     if (!next.come) {
       waitBarrier(barriers.fullWeights(stages.weights), next.weightPhase);
       waitBarrier(barriers.fullTokens(stages.tokens), next.tokenPhase);
@@ -97,18 +91,11 @@ private:
                    right = base + M::weights + stages.weights * M::weightChunk;
     if constexpr (ordered)
       syncThreads(2 + tile, 256);
-    holdRegisters(sums);
+    holdRegisters(chunk.sums);
     fenceWgmma();
 #pragma unroll
-    for (int part = 0; part < parts; ++part) {
-      const unsigned long long tokens =
-                                   operandDescriptor(left, part / 4 * Shape::tokenTile * 128 + part % 4 * 32),
-                               weights = operandDescriptor(right, part / 4 * M::rows * 128 + part % 4 * 32);
-      if constexpr (M::tokensScaled)
-        wgmmaE4m3(sums, tokens, weights, accumulate || part > 0);
-      else
-        wgmmaBf16(sums, tokens, weights, accumulate || part > 0);
-    }
+    for (int part = 0; part < 4; ++part)
+      wgmmaE4m3(chunk.sums, operandDescriptor(left, part * 32), operandDescriptor(right, part * 32), part > 0);
     commitWgmma();
     if constexpr (ordered)
       arriveThreads(3 - tile, 256);
@@ -117,11 +104,6 @@ private:
     const bool weightsCame = testBarrier(barriers.fullWeights(next.stages.weights), next.weightPhase),
                tokensCame = testBarrier(barriers.fullTokens(next.stages.tokens), next.tokenPhase);
     next.come = weightsCame && tokensCame;
-    return stages;
-  }
-
-  __device__ __forceinline__ void start(Chunk &chunk, Next &next) const {
-    chunk.stages = start(chunk.sums, next, false);
   }
 
   __device__ __forceinline__ Factors factorsOf(const Chunk &chunk, int turn) const {
@@ -139,19 +121,19 @@ private:
     return factors;
   }
 
-  // Adds a finished chunk, scaled. The tensor cores' own sums of e4m3 products keep about 14 bits: they end
-  // with the chunk.
-  __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, const Factors &factors,
-                                         int turn) const {
+  // Waits until the tensor cores have at most `pending` later chunks, and adds this one, scaled. Their own sums of e4m3
+  // products keep about 14 bits: they end with the chunk.
+  template <int pending>
+  __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, int turn) const {
+    const Factors factors = factorsOf(chunk, turn);
+    waitWgmma<pending>();
     holdRegisters(chunk.sums);
     release(chunk.stages, turn);
 #pragma unroll
     for (int value = 0; value < values; ++value)
       totals[value] =
           __fmaf_rn(chunk.sums[value],
-                    value % 4 < 2 ? factors.first[value / (M::tileRows / 2)]
-                                  : factors.second[value / (M::tileRows / 2)],
-                    totals[value]);
+                    value % 4 < 2 ? factors.first[value / 32] : factors.second[value / 32], totals[value]);
   }
 
   // Says that this warp has read a chunk, where a later one takes its place.
@@ -160,25 +142,8 @@ private:
     const int index = group + turn * Shape::depthGroups;
     if (index + Shape::weightStages < chunks && lane == 0)
       arrive(barriers.emptyWeights(stages.weights));
-    const unsigned tokens = barriers.emptyTokens(stages.tokens);
     if (index + Shape::tokenStages < chunks && lane == 0)
-      arrive(tokens);
-    if (M::sharers > 1 && index + Shape::tokenStages < chunks && lane > 0 && lane < M::sharers)
-      arriveRemote(peer + (tokens - barriers.base));
-  }
-
-  // bf16: the tensor cores' sums are the totals.
-  __device__ __forceinline__ void runPlain(float (&totals)[values], Next &next) const {
-    Stages before = start(totals, next, true);
-    for (int turn = 1; turn < count; ++turn) {
-      const Stages now = start(totals, next, true);
-      waitWgmma<1>();
-      release(before, turn - 1);
-      before = now;
-    }
-    waitWgmma<0>();
-    holdRegisters(totals);
-    release(before, count - 1);
+      arrive(barriers.emptyTokens(stages.tokens));
   }
 
   __device__ __forceinline__ void runScaled(float (&totals)[values], Next &next) const {
@@ -186,17 +151,8 @@ private:
 #pragma unroll 1
     for (int turn = 0; turn < count; ++turn) {
       start(chunk, next);
-      const Factors factors = factorsOf(chunk, turn);
-      waitWgmma<0>();
-      finish(totals, chunk, factors, turn);
+      finish<0>(totals, chunk, turn);
     }
-  }
-
-  template <int pending>
-  __device__ __forceinline__ void add(float (&totals)[values], Chunk &chunk, int turn) const {
-    const Factors factors = factorsOf(chunk, turn);
-    waitWgmma<pending>();
-    finish(totals, chunk, factors, turn);
   }
 
   // Two chunks under way: while one is scaled, the tensor cores have the next.
@@ -207,16 +163,16 @@ private:
 #pragma unroll 1
     for (; turn + 2 < count; turn += 2) {
       start(odd, next);
-      add<1>(totals, even, turn);
+      finish<1>(totals, even, turn);
       start(even, next);
-      add<1>(totals, odd, turn + 1);
+      finish<1>(totals, odd, turn + 1);
     }
     if (turn + 1 < count) {
       start(odd, next);
-      add<1>(totals, even, turn);
-      add<0>(totals, odd, turn + 1);
+      finish<1>(totals, even, turn);
+      finish<0>(totals, odd, turn + 1);
     } else {
-      add<0>(totals, even, turn);
+      finish<0>(totals, even, turn);
     }
   }
 };

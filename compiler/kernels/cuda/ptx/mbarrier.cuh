@@ -21,11 +21,6 @@ __device__ __forceinline__ void arriveExpecting(unsigned barrier, unsigned bytes
                : "memory");
 }
 
-// At a barrier of another block of the cluster (mapToBlock); orders nothing, as arriveCluster.
-__device__ __forceinline__ void arriveRemote(unsigned barrier) {
-  asm volatile("mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
-
 __device__ __forceinline__ void waitBarrier(unsigned barrier, unsigned parity) {
   asm volatile("{\n"
                ".reg .pred done;\n"

@@ -14,17 +14,6 @@ __device__ __forceinline__ void loadBox(unsigned destination, const TensorMap *m
                : "memory");
 }
 
-// The same into every block of the cluster whose bit is set in `blocks`: at the same place there, counted by the
-// barrier at the same place there.
-__device__ __forceinline__ void loadBoxShared(unsigned destination, const TensorMap *map, int column, int row,
-                                              unsigned barrier, unsigned short blocks,
-                                              unsigned long long policy) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
-               ".L2::cache_hint [%0], [%1, {%2, %3}], [%4], %5, %6;" ::"r"(destination),
-               "l"(map), "r"(column), "r"(row), "r"(barrier), "h"(blocks), "l"(policy)
-               : "memory");
-}
-
 // The first copy then need not wait for the map.
 __device__ __forceinline__ void prefetchMap(const TensorMap *map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");

@@ -37,28 +37,15 @@ template <int count> __device__ __forceinline__ void holdRegisters(float (&value
 #define KIMI_TEXT_32                                                                                         \
   KIMI_TEXT_16                                                                                               \
   ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define KIMI_TEXT_48                                                                                         \
-  KIMI_TEXT_32                                                                                               \
-  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
 #define KIMI_TEXT_64                                                                                         \
   KIMI_TEXT_32                                                                                               \
   ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"                         \
   ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define KIMI_TEXT_80                                                                                         \
-  KIMI_TEXT_64                                                                                               \
-  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
-#define KIMI_TEXT_96                                                                                         \
-  KIMI_TEXT_64                                                                                               \
-  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"                         \
-  ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
 #define KIMI_D_4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define KIMI_D_8(d, i) KIMI_D_4(d, i), KIMI_D_4(d, i + 4)
 #define KIMI_D_16(d, i) KIMI_D_8(d, i), KIMI_D_8(d, i + 8)
 #define KIMI_D_32(d, i) KIMI_D_16(d, i), KIMI_D_16(d, i + 16)
-#define KIMI_D_48(d, i) KIMI_D_32(d, i), KIMI_D_16(d, i + 32)
 #define KIMI_D_64(d, i) KIMI_D_32(d, i), KIMI_D_32(d, i + 32)
-#define KIMI_D_80(d, i) KIMI_D_64(d, i), KIMI_D_16(d, i + 64)
-#define KIMI_D_96(d, i) KIMI_D_64(d, i), KIMI_D_32(d, i + 64)
 
 // One overload per width: `count` registers = N / 2. `a`, `b`, `p` .. are the numbers of the operands after
 // D.
@@ -96,18 +83,12 @@ KIMI_WGMMA_E4M3(8, 4, 4, 5, 6)
 KIMI_WGMMA_E4M3(16, 8, 8, 9, 10)
 KIMI_WGMMA_E4M3(32, 16, 16, 17, 18)
 KIMI_WGMMA_E4M3(64, 32, 32, 33, 34)
-KIMI_WGMMA_E4M3(96, 48, 48, 49, 50)
 KIMI_WGMMA_E4M3(128, 64, 64, 65, 66)
-KIMI_WGMMA_E4M3(160, 80, 80, 81, 82)
-KIMI_WGMMA_E4M3(192, 96, 96, 97, 98)
 KIMI_WGMMA_BF16(8, 4, 4, 5, 6)
 KIMI_WGMMA_BF16(16, 8, 8, 9, 10)
 KIMI_WGMMA_BF16(32, 16, 16, 17, 18)
 KIMI_WGMMA_BF16(64, 32, 32, 33, 34)
-KIMI_WGMMA_BF16(96, 48, 48, 49, 50)
 KIMI_WGMMA_BF16(128, 64, 64, 65, 66)
-KIMI_WGMMA_BF16(160, 80, 80, 81, 82)
-KIMI_WGMMA_BF16(192, 96, 96, 97, 98)
 KIMI_WGMMA_BF16_REGISTERS(8, 4, 4, 5, 6, 7, 8, 9)
 KIMI_WGMMA_BF16_REGISTERS(16, 8, 8, 9, 10, 11, 12, 13)
 KIMI_WGMMA_BF16_REGISTERS(32, 16, 16, 17, 18, 19, 20, 21)
