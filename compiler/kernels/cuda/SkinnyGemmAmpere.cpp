@@ -1,8 +1,6 @@
 #include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "compiler/kernels/cuda/SkinnyGemmText.h"
 
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
@@ -52,6 +50,11 @@ llvm::Expected<SkinnyParameters> chooseSkinnyAmpere(const SkinnyProblem &problem
   for (p.weightStages = 6; p.weightStages > 2 && sharedBytes(problem, p) > mostSharedBytes / 2;
        --p.weightStages) {
   }
+  if (const int bytes = sharedBytes(problem, p); bytes > mostSharedBytes)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "skinny_gemm for sm_80 would need %d bytes of shared memory for %d rows and %d "
+                                   "tokens, %d are there: take an epilogue of fewer columns per block",
+                                   bytes, 64 * p.rowTiles, p.tokenTile, mostSharedBytes);
   SkinnyParameters checked = p;
   checked.depthGroups = 1;
   if (llvm::Error error = checkSkinny(problem, checked, prologue, epilogue))
@@ -85,12 +88,7 @@ std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
               {"stages", p.weightStages}});
   os << "\n"
      << epilogue.text << "\n\nstatic_assert(Memory80<Shape>::bytes == " << launch.sharedBytes << ");\n\n";
-  std::vector<std::string> arguments = {"const long long *dims", "const Shape::Weight *weight"};
-  if (scaled)
-    arguments.push_back("const float *weightScales");
-  arguments.push_back("const Bf16 *activations");
-  llvm::append_range(arguments, epilogue.arguments);
-  printKernelHead(os, name, launch.threads, 1, arguments);
+  printKernelHead(os, name, launch.threads, 1, argumentList(problem, {}, epilogue, false));
   os << "  skinnyGemm80<Shape>(sharedMemory, dims, weight, " << (scaled ? "weightScales" : "nullptr")
      << ", activations, " << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
   return text;

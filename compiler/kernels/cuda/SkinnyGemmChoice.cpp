@@ -93,9 +93,9 @@ std::optional<SkinnyParameters> Chooser::rowsOf64() const {
     return std::nullopt;
   if (chunks <= 28 && blocks(1, 1) >= 0.8 * multiprocessors && blocks(1, 1) <= 2 * multiprocessors)
     return SkinnyParameters{64, 1, 1, 1, 0, 6, 1, 2, 2, 1, 1, 0};
-  if (occupies(1, 2, 0.8))
+  if (chunks > 1 && occupies(1, 2, 0.8))
     return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 1, 0};
-  if (occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches side by side, on other multiprocessors
+  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches side by side, on other multiprocessors
     return SkinnyParameters{64, 1, 2, 2, 0, 12, 1, 2, 1, 1, 1, 4};
   return std::nullopt;
 }
@@ -111,7 +111,7 @@ std::optional<SkinnyParameters> Chooser::rowsOf128() const {
     return SkinnyParameters{64, 2, 1, 1, 0, 3, 1, 1, 2, 1, 2, 0};
   if (leastRowTiles() == 2 || occupies(2, 2, 0.8) || blocks(2, 1) > multiprocessors)
     return SkinnyParameters{128, 2, 1, splitFor(2, 0.7, 32), 0, 6, 1, 1, 1, 1, 1, 3};
-  if (occupies(1, 4, 0.8))
+  if (chunks > 1 && occupies(1, 4, 0.8))
     return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 2, 0};
   return SkinnyParameters{128, 1, 1, splitFor(1, 0.7, chunks), 0, 4, 1, 1, 2, 1, 1, 0};
 }

@@ -62,8 +62,10 @@ int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, c
                   (evenly * (consumers + helpers) - helperRegisters(prologue) * helpers) / consumers / 8 * 8);
 }
 
+} // namespace
+
 std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
-                                      const Splice &epilogue) {
+                                      const Splice &epilogue, bool maps) {
   std::vector<std::string> arguments = {"const long long *dims", "const Shape::Weight *weight"};
   if (problem.format != SkinnyFormat::bf16xBf16)
     arguments.push_back("const float *weightScales");
@@ -72,12 +74,11 @@ std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice
     arguments.push_back("const float *tokenScales");
   llvm::append_range(arguments, prologue.arguments);
   llvm::append_range(arguments, epilogue.arguments);
-  arguments.push_back("const __grid_constant__ TensorMap weightMap");
-  arguments.push_back("const __grid_constant__ TensorMap tokenMap");
+  if (maps)
+    for (const char *map : {"weightMap", "tokenMap"})
+      arguments.push_back(std::string("const __grid_constant__ TensorMap ") + map);
   return arguments;
 }
-
-} // namespace
 
 void printParts(llvm::raw_ostream &os, llvm::ArrayRef<llvm::StringLiteral> parts) {
   for (llvm::StringRef part : parts)
@@ -139,7 +140,7 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
      << epilogue.text << "\n\n";
   os << "static_assert(Memory<Shape>::bytes == " << launch.sharedBytes << ");\n";
   os << "static_assert(skinnyThreads<Shape, Prologue>() == " << launch.threads << ");\n\n";
-  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue));
+  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue, true));
   os << "  skinnyGemm<Shape>(sharedMemory, dims, "
      << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales") << ", activations, "
      << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")

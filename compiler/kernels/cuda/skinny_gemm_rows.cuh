@@ -81,7 +81,7 @@ private:
 
   // Gives the next chunk to the tensor cores, and asks for the one after it: the answer takes as long as a part of
   // the product.
-  __device__ __forceinline__ void start(Chunk &chunk, Next &next) const {
+  __device__ __forceinline__ void start(Chunk &chunk, Next &next, bool last = false) const {
     const Stages stages = chunk.stages = next.stages;
     if (!next.come) {
       waitBarrier(barriers.fullWeights(stages.weights), next.weightPhase);
@@ -97,7 +97,7 @@ private:
     for (int part = 0; part < 4; ++part)
       wgmmaE4m3(chunk.sums, operandDescriptor(left, part * 32), operandDescriptor(right, part * 32), part > 0);
     commitWgmma();
-    if constexpr (ordered)
+    if (ordered && !(last && tile == 1))
       arriveThreads(3 - tile, 256);
     advance<Shape::weightStages>(next.stages.weights, next.weightPhase);
     advance<Shape::tokenStages>(next.stages.tokens, next.tokenPhase);
@@ -150,7 +150,7 @@ private:
     Chunk chunk;
 #pragma unroll 1
     for (int turn = 0; turn < count; ++turn) {
-      start(chunk, next);
+      start(chunk, next, turn + 1 == count);
       finish<0>(totals, chunk, turn);
     }
   }

@@ -7,12 +7,6 @@ __device__ __forceinline__ float warpMax(float value) {
   return value;
 }
 
-__device__ __forceinline__ float warpSum(float value) {
-  for (int distance = 16; distance > 0; distance /= 2)
-    value += __shfl_xor_sync(0xffffffffu, value, distance);
-  return value;
-}
-
 // A barrier for `threads` threads of the block; ids 1 .. 15 (0 is __syncthreads).
 __device__ __forceinline__ void syncThreads(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
