@@ -164,7 +164,7 @@ SkinnyParameters Chooser::sixtyFour() const {
     p.split = splitFor(2, 0.7, chunks);
   } else {
     p.split = splitFor(1, blocks(1, 1) >= 0.8 * multiprocessors && chunks <= 16 ? 0.8 : 0.9, chunks);
-    p.accumulators = problem.format == SkinnyFormat::e4m3xE4m3 ? 2 : 1;
+    p.accumulators = problem.format == SkinnyFormat::e4m3xE4m3 && ceilDivide(chunks, p.split) > 2 ? 2 : 1;
   }
   return p;
 }
