@@ -17,7 +17,8 @@ constexpr std::pair<const char *, Member> kMembers[] = {
     {"depth_groups", &cuda::SkinnyParameters::depthGroups},   {"split", &cuda::SkinnyParameters::split},
     {"weight_stages", &cuda::SkinnyParameters::weightStages}, {"token_stages", &cuda::SkinnyParameters::tokenStages},
     {"accumulators", &cuda::SkinnyParameters::accumulators},  {"successors", &cuda::SkinnyParameters::successors},
-    {"residency", &cuda::SkinnyParameters::residency}};
+    {"residency", &cuda::SkinnyParameters::residency},        {"token_rows", &cuda::SkinnyParameters::tokenRows},
+    {"token_blocks", &cuda::SkinnyParameters::tokenBlocks},   {"weights_first", &cuda::SkinnyParameters::weightsFirst}};
 
 llvm::Expected<int64_t> readNumber(DictionaryAttr attribute, StringRef name) {
   auto number = attribute.getAs<IntegerAttr>(name);

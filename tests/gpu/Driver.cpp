@@ -11,10 +11,10 @@ namespace {
 
 void *library = nullptr;
 
-// Calls NAME of the driver, by its versioned symbol, and ends the program on an error.
-template <class... Parameters, class... Arguments>
-void call(CUresult (*)(Parameters...), const char *name, Arguments... arguments) {
-  auto *function = reinterpret_cast<CUresult (*)(Parameters...)>(dlsym(library, name));
+// Calls NAME of the driver, by its versioned symbol, and ends the program on an error. Only the function's type is
+// named at compile time: nothing is linked against the driver.
+template <class Function, class... Arguments> void call(const char *name, Arguments... arguments) {
+  auto *function = reinterpret_cast<Function *>(dlsym(library, name));
   const CUresult result = function ? function(arguments...) : CUDA_ERROR_NOT_FOUND;
   if (result == CUDA_SUCCESS)
     return;
@@ -25,7 +25,7 @@ void call(CUresult (*)(Parameters...), const char *name, Arguments... arguments)
 
 #define KIMI_TEXT_(text) #text
 #define KIMI_TEXT(text) KIMI_TEXT_(text)
-#define DRIVER(name, ...) call(&name, KIMI_TEXT(name) __VA_OPT__(, ) __VA_ARGS__)
+#define DRIVER(name, ...) call<decltype(name)>(KIMI_TEXT(name) __VA_OPT__(, ) __VA_ARGS__)
 
 } // namespace
 

@@ -1,14 +1,23 @@
 #include "tests/gpu/SkinnyCase.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
 namespace kimi::gpu {
 
+void fail(const std::string &message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "skinny_gemm_bench: %s\n", message.c_str());
+  std::_Exit(1);
+}
+
 std::vector<Variant> readVariants(const std::string &folder) {
   std::vector<Variant> variants;
   std::ifstream file(folder + "/kernels.txt");
+  if (!file)
+    fail("'" + folder + "/kernels.txt' cannot be read: write it with skinny_gemm_cubins");
   for (std::string line; std::getline(file, line);) {
     std::istringstream in(line);
     Variant v;
@@ -20,15 +29,15 @@ std::vector<Variant> readVariants(const std::string &folder) {
     for (MapRow &map : v.maps)
       in >> map.argument >> map.elementBytes >> map.shape[0] >> map.shape[1] >> map.stride >> map.box[0] >>
           map.box[1];
-    if (!in) {
-      std::fprintf(stderr, "kernels.txt: cannot read '%s'\n", line.c_str());
-      continue;
-    }
+    if (!in)
+      fail("'" + folder + "/kernels.txt' has a line that skinny_gemm_cubins of this version does not write: " + line);
     const Kernel loaded = loadKernel(folder + "/" + v.file, "skinny", shared);
     v.kernel.function = loaded.function;
     v.kernel.shared = shared;
     variants.push_back(v);
   }
+  if (variants.empty())
+    fail("'" + folder + "/kernels.txt' names no kernel: nothing would be checked");
   return variants;
 }
 

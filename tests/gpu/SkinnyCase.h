@@ -31,6 +31,10 @@ struct Variant {
   } ///< of one token
 };
 
+/// Says what is wrong, and ends the program.
+[[noreturn]] void fail(const std::string &message);
+
+/// The variants of DIR/kernels.txt; ends the program where there is none, or one that it cannot read.
 std::vector<Variant> readVariants(const std::string &folder);
 
 /// Random data for one shape and format: 128 tokens, `copies` of the weight, each other values.

@@ -78,7 +78,7 @@ double silu(double x) { return x / (1.0 + std::exp(-x)); }
 
 // What the epilogue should have stored for `tokens` tokens.
 Report judge(const Variant &v, const Reference &reference, const std::vector<uint8_t> &out,
-             const std::vector<float> &extra, const std::vector<uint16_t> &addend, int tokens) {
+             const float *extra, const std::vector<uint16_t> &addend, int tokens) {
   Report report;
   const double loss = v.tokensAreE4m3() ? std::exp2(-12) : std::exp2(-14);
   const auto *halves = reinterpret_cast<const uint16_t *>(out.data());
@@ -120,6 +120,9 @@ size_t bytesPerToken(const Variant &v) {
                                                               : 2ull * v.columns;
 }
 
+// Of `extra`: scales of the quantised blocks.
+size_t extraBytesPerToken(const Variant &v) { return v.epilogue == "quantise" ? 4ull * (v.columns / 128) : 0; }
+
 std::vector<int> tokenCounts(const Variant &v) {
   std::vector<int> counts;
   const int fewest = v.tokens <= 8 ? 1 : v.tokens / 2 + 1;
@@ -135,31 +138,43 @@ std::vector<int> tokenCounts(const Variant &v) {
   return counts;
 }
 
+// What is wrong with the bytes of an output after two runs, the values aside.
+std::string compareRuns(const char *name, const std::vector<uint8_t> &out, const std::vector<uint8_t> &again,
+                        size_t bytes) {
+  if (std::memcmp(out.data(), again.data(), out.size()) != 0)
+    return std::string("two runs differ in '") + name + "'";
+  for (size_t at = bytes; at < out.size(); ++at)
+    if (out[at] != 0xff)
+      return std::string("wrote beyond its tokens in '") + name + "', at byte " + std::to_string(at) + " of " +
+             std::to_string(bytes);
+  return "";
+}
+
 // One token count; says what is wrong, if anything.
 std::string checkOne(const Variant &v, Operands &operands, const Reference &reference, int tokens,
                      double &worst) {
   static const CUstream stream = newStream();
   const Call call(v, operands, 0);
-  std::vector<uint8_t> out(operands.out.size()), again(out.size());
-  std::vector<float> extra(operands.extra.size() / 4);
+  std::vector<uint8_t> out[2], extra[2];
   std::vector<uint16_t> addend(128ull * v.columns);
   operands.use(v, tokens);
-  for (std::vector<uint8_t> *target : {&out, &again}) {
+  for (int run : {0, 1}) {
     operands.out.poison();
     operands.extra.poison();
     synchronise();
     call.launchOn(stream, true);
     synchronise();
-    operands.out.read(target->data(), target->size());
+    out[run].resize(operands.out.size());
+    extra[run].resize(operands.extra.size());
+    operands.out.read(out[run].data(), out[run].size());
+    operands.extra.read(extra[run].data(), extra[run].size());
   }
-  operands.extra.read(extra.data(), operands.extra.size());
   operands.addend.read(addend.data(), 2 * addend.size());
-  if (std::memcmp(out.data(), again.data(), out.size()) != 0)
-    return "two runs differ";
-  for (size_t at = bytesPerToken(v) * tokens; at < out.size(); ++at)
-    if (out[at] != 0xff)
-      return "wrote beyond its tokens";
-  const Report report = judge(v, reference, out, extra, addend, tokens);
+  for (const std::string &text : {compareRuns("out", out[0], out[1], bytesPerToken(v) * tokens),
+                                  compareRuns("extra", extra[0], extra[1], extraBytesPerToken(v) * tokens)})
+    if (!text.empty())
+      return text;
+  const Report report = judge(v, reference, out[0], reinterpret_cast<const float *>(extra[0].data()), addend, tokens);
   const double limit = v.epilogue == "quantise" ? std::exp2(-4) : std::exp2(-8) / std::sqrt(3.0);
   worst = std::max(worst, report.error());
   char text[200];

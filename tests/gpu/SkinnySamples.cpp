@@ -10,9 +10,9 @@ namespace {
 const char *store = R"(struct Epilogue {
   static constexpr Splice kind = Splice::element;
   static constexpr int width = 4;
-  uint2 *out;
+  Bf16 *out;
   __device__ void operator()(int token, int column, const float (&values)[4]) const {
-    out[(static_cast<long long>(token) * Shape::columns + column) / 4] =
+    *reinterpret_cast<uint2 *>(out + (token * Shape::columns + column)) =
         make_uint2(toBf16Pair(values[0], values[1]), toBf16Pair(values[2], values[3]));
   }
 };)";
@@ -93,7 +93,7 @@ Splice sampleEpilogue(const std::string &name) {
     return {SpliceClass::block, 128, quantise, {"unsigned *out", "float *scales"}};
   if (name == "argmax")
     return {SpliceClass::row, 0, argmax, {"int *out"}};
-  return {SpliceClass::element, 4, store, {"uint2 *out"}};
+  return {SpliceClass::element, 4, store, {"Bf16 *out"}};
 }
 
 Splice samplePrologue(const std::string &name) {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <map>
+#include <sstream>
 #include <tuple>
 
 namespace kimi::gpu {
@@ -15,19 +17,33 @@ constexpr double readCeiling = 4530.0;   // GB/s, measured on an H200
 constexpr double e4m3Ceiling = 1504.0e3; // GFLOP/s
 constexpr double bf16Ceiling = 846.0e3;
 
-// Best block-scaled FP8 peer, % of the read ceiling, on this kind of device at 1, 16, 64, 128 tokens.
-int peerPercent(const Variant &v) {
-  static const std::map<std::pair<int, int>, std::map<int, int>> peers = {
-      {{2112, 7168}, {{1, 26}, {16, 33}, {64, 38}, {128, 36}}},
-      {{12288, 1536}, {{1, 54}, {16, 57}, {64, 62}, {128, 61}}},
-      {{7168, 8192}, {{1, 66}, {16, 67}, {64, 70}, {128, 54}}},
-      {{4096, 7168}, {{1, 49}, {16, 56}, {64, 62}, {128, 54}}},
-      {{7168, 2048}, {{1, 41}, {16, 50}, {64, 55}, {128, 46}}},
-  };
-  const auto shape = peers.find({v.columns, v.depth});
-  if (v.format != "w8a8" || shape == peers.end() || !shape->second.contains(v.tokens))
-    return 0;
-  return shape->second.at(v.tokens);
+// (format, N, K, M) → the best peer's microseconds: skinny_gemm_peers.txt, which skinny_gemm_cubins puts into DIR.
+using Peers = std::map<std::tuple<std::string, int, int, int>, double>;
+
+Peers readPeers(const std::string &folder) {
+  std::ifstream file(folder + "/peers.txt");
+  if (!file)
+    fail("'" + folder + "/peers.txt' cannot be read: skinny_gemm_cubins writes it");
+  Peers peers;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream in(line);
+    std::string format;
+    int columns, depth, tokens;
+    double time;
+    if (line.empty() || line[0] == '#')
+      continue;
+    if (!(in >> format >> columns >> depth >> tokens >> time))
+      fail("'" + folder + "/peers.txt' has a line that is not FORMAT N K M MICROSECONDS: " + line);
+    peers[{format, columns, depth, tokens}] = time;
+  }
+  return peers;
+}
+
+// A number where there is one.
+std::string orDash(const char *format, double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return value > 0.0 ? text : "-";
 }
 
 double medianPerCall(const Variant &v, const Operands &operands, bool programmatic) {
@@ -51,8 +67,9 @@ double medianPerCall(const Variant &v, const Operands &operands, bool programmat
 void timeAll(const std::string &folder, const std::vector<Variant> &variants, bool alsoPlain) {
   const Kernel fill = loadKernel(folder + "/reference.cubin", "fill", 0);
   std::map<std::tuple<int, int, std::string>, std::unique_ptr<Operands>> data;
-  std::printf("%-12s %-5s %4s %8s %8s %7s %7s %4s %5s  %s\n", "N x K", "", "M", "us", "plain us", "GB/s",
-              "floor", "%", "peer", "blocks/resident, parameters");
+  const Peers peers = readPeers(folder);
+  std::printf("%-12s %-5s %4s %8s %8s %8s %7s %7s %4s %6s  %s\n", "N x K", "", "M", "us", "plain us", "peer us",
+              "GB/s", "floor", "%", "peer %", "blocks/resident, parameters");
   for (const Variant &v : variants) {
     if (v.purpose != "time" && v.purpose != "both")
       continue;
@@ -66,9 +83,13 @@ void timeAll(const std::string &folder, const std::vector<Variant> &variants, bo
         std::max(bytes / readCeiling, operations / (v.tokensAreE4m3() ? e4m3Ceiling : bf16Ceiling)) * 1e-3;
     const double time = medianPerCall(v, *operands, true);
     const double plain = alsoPlain ? medianPerCall(v, *operands, false) : 0.0;
-    std::printf("%5dx%-6d %-5s %4d %8.2f %8.2f %7.0f %7.2f %4.0f %5d  %d/%d %s\n", v.columns, v.depth,
-                v.format.c_str(), v.tokens, time, plain, bytes / time * 1e-3, floor, 100.0 * floor / time,
-                peerPercent(v), static_cast<int>(v.kernel.grid), residentBlocks(v.kernel), v.label.c_str());
+    const auto found = peers.find({v.format, v.columns, v.depth, v.tokens});
+    const double peer = found == peers.end() ? 0.0 : found->second;
+    std::printf("%5dx%-6d %-5s %4d %8.2f %8s %8s %7.0f %7.2f %4.0f %6s  %d/%d %s\n", v.columns, v.depth,
+                v.format.c_str(), v.tokens, time, orDash("%.2f", plain).c_str(), orDash("%.1f", peer).c_str(),
+                bytes / time * 1e-3, floor, 100.0 * floor / time,
+                orDash("%.0f", peer > 0.0 ? 100.0 * floor / peer : 0.0).c_str(),
+                static_cast<int>(v.kernel.grid), residentBlocks(v.kernel), v.label.c_str());
     std::fflush(stdout);
   }
 }

@@ -90,15 +90,32 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
   llvm_unreachable("all classes are handled");
 }
 
+// Warpgroups that take the same chunk of depth.
+int tiles(const SkinnyParameters &p) { return p.tokenRows ? p.tokenTile / 64 : p.rowTiles; }
+
+// Tokens as the rows of the product, and their division among blocks.
+llvm::Error checkTokens(const SkinnyProblem &problem, const SkinnyParameters &p) {
+  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenBlocks < 1 || p.tokenBlocks > 2 ||
+      p.tokenTile * p.tokenBlocks < problem.tokens)
+    return refuse("skinny_gemm: token_tile is 8, 16, 32, 64 or 128, token_blocks 1 or 2, and their product at least "
+                  "the %lld tokens of the entry, not %d * %d",
+                  static_cast<long long>(problem.tokens), p.tokenTile, p.tokenBlocks);
+  if (p.tokenRows != 0 && p.tokenRows != 1)
+    return refuse("skinny_gemm: token_rows is 0 or 1, not %d", p.tokenRows);
+  if (p.tokenRows && (p.tokenTile < 64 || p.rowTiles > 2 || problem.format != SkinnyFormat::e4m3xE4m3))
+    return refuse("skinny_gemm: token_rows = 1 takes e4m3 activations, token_tile 64 or 128 and row_tiles 1 or 2, "
+                  "not format %d, %d and %d: take token_rows = 0",
+                  static_cast<int>(problem.format), p.tokenTile, p.rowTiles);
+  return llvm::Error::success();
+}
+
 llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  if (!llvm::is_contained({8, 16, 32, 64, 128}, p.tokenTile) || p.tokenTile < problem.tokens)
+  if (llvm::Error error = checkTokens(problem, p))
+    return error;
+  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
     return refuse(
-        "skinny_gemm: token_tile is 8, 16, 32, 64 or 128 and at least the %lld tokens of the entry, not %d",
-        static_cast<long long>(problem.tokens), p.tokenTile);
-  if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || p.rowTiles * p.depthGroups > 6)
-    return refuse(
-        "skinny_gemm: row_tiles is 1 to 4 and row_tiles * depth_groups at most 6, not %d and %d * %d",
-        p.rowTiles, p.rowTiles, p.depthGroups);
+        "skinny_gemm: row_tiles is 1 to 4 and warpgroups, tiles * depth_groups, at most 6, not %d and %d * %d",
+        p.rowTiles, tiles(p), p.depthGroups);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
   if (p.split < 1 || p.split > 8 || p.split > chunks)
     return refuse(
@@ -118,8 +135,11 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.weightStages, p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
-  if (p.successors < 0 || p.successors > 1 || p.residency < 1 || p.residency > 4)
-    return refuse("skinny_gemm: successors is 0 or 1 and residency 1 to 4, not %d and %d", p.successors,
+  if (p.weightsFirst < 0 || p.weightsFirst > p.weightStages)
+    return refuse("skinny_gemm: weights_first is 0 to weight_stages = %d, not %d", p.weightStages,
+                  p.weightsFirst);
+  if (p.successors < 0 || p.successors > 2 || p.residency < 1 || p.residency > 4)
+    return refuse("skinny_gemm: successors is 0 to 2 and residency 1 to 4, not %d and %d", p.successors,
                   p.residency);
   if (int bytes = skinnySharedBytes(problem, p); bytes > mostSharedBytes)
     return refuse("skinny_gemm: %d bytes of shared memory, %d are there: take fewer stages", bytes,
@@ -142,7 +162,7 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
   const int rows = 64 * p.rowTiles, mostChunks = ceilDivide(ceilDivide(problem.depth, chunkDepth), p.split);
   const int rings = chunkDepth * (p.weightStages * rows * weightBytes(problem.format) +
                                   p.tokenStages * p.tokenTile * tokenBytes(problem.format));
-  const int partial = p.depthGroups * p.tokenTile * (rows + 4) * 4;
+  const int partial = p.depthGroups * p.tokenTile * (rows + (p.tokenRows ? 8 : 4)) * 4;
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
   const bool sendsLate = received > 8192; // then it takes the rings' place, too
   const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
@@ -156,8 +176,8 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
   const int rows = 64 * p.rowTiles, weight = weightBytes(problem.format), token = tokenBytes(problem.format);
   SkinnyLaunch launch;
   launch.cluster = p.split;
-  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.split;
-  launch.threads = 128 * p.rowTiles * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
+  launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.tokenBlocks * p.split;
+  launch.threads = 128 * tiles(p) * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
   const int activations =
       problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales

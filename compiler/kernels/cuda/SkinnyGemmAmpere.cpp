@@ -1,8 +1,6 @@
 #include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "compiler/kernels/cuda/SkinnyGemmText.h"
 
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
@@ -102,14 +100,7 @@ std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
               {"stages", p.weightStages}});
   os << "\n"
      << epilogue.text << "\n\nstatic_assert(Memory80<Shape>::bytes == " << launch.sharedBytes << ");\n\n";
-  std::vector<std::string> arguments = {"const Shape::Weight *weight"};
-  if (scaled)
-    arguments.push_back("const float *weightScales");
-  arguments.push_back("const Bf16 *activations");
-  llvm::append_range(arguments, epilogue.arguments);
-  arguments = inOrder(std::move(arguments), order);
-  arguments.insert(arguments.begin(), "const long long *dims");
-  printKernelHead(os, name, launch.threads, 1, arguments);
+  printKernelHead(os, name, launch.threads, 1, argumentList(problem, {}, epilogue, /*maps=*/false, order));
   os << "  skinnyGemm80<Shape>(sharedMemory, dims, weight, " << (scaled ? "weightScales" : "nullptr")
      << ", activations, " << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
   return text;

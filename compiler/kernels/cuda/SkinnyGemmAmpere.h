@@ -9,7 +9,7 @@ namespace kimi::cuda {
 
 /// tokenTile, rowTiles, depthGroups and weightStages (the stages of its one ring) count; split and residency
 /// are 1. Fails, naming what, where the template cannot serve: e4m3 activations, a prologue, a row epilogue
-/// of more than 256 columns.
+/// of more than 256 columns, more shared memory than 163 KiB.
 llvm::Expected<SkinnyParameters> chooseSkinnyAmpere(const SkinnyProblem &problem, const Splice &prologue,
                                                     const Splice &epilogue);
 

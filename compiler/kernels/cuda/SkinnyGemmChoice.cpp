@@ -9,11 +9,15 @@
 //          |                                             | the next launch starts when all weights are asked for
 //   128    | the same, and registers: sums twice 128     | 64 rows, two launches side by side; 128 rows where the
 //          |                                             | depth is long: start and end matter less
+//   64 and | tensor cores, scaling, and shared memory's  | tokens as rows (see rowsOf..): as many multiprocessors as
+//   128,   | port, in the chain wait, tokens, product,   | possible, one block of a launch each, few parts of the
+//   e4m3   | sum, store                                  | depth: their sums cross slowly
 #include "compiler/kernels/cuda/SkinnyGemm.h"
 
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace kimi::cuda {
 
@@ -70,7 +74,58 @@ struct Chooser {
   SkinnyParameters sixtyFour() const;
   SkinnyParameters most() const;
   bool fillRings(SkinnyParameters &p, int mostTokenStages) const;
+
+  // Whether so many row tiles per block in so many parts, of depth and tokens together, occupy between `least` and all
+  // multiprocessors, one block each.
+  bool occupies(int rowTiles, int parts, double least) const {
+    const double share = static_cast<double>(blocks(rowTiles, parts)) / multiprocessors;
+    return share >= least && share <= 1.0;
+  }
+  std::optional<SkinnyParameters> rowsOf64() const;
+  std::optional<SkinnyParameters> rowsOf128() const;
+  std::optional<SkinnyParameters> tokensAsRows(int tokenTile) const;
 };
+
+// Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the most that
+// pay), accumulators, successors, residency, token rows, token blocks, weights first.
+std::optional<SkinnyParameters> Chooser::rowsOf64() const {
+  if (leastRowTiles() > 1)
+    return std::nullopt;
+  if (chunks <= 28 && blocks(1, 1) >= 0.8 * multiprocessors && blocks(1, 1) <= 2 * multiprocessors)
+    return SkinnyParameters{64, 1, 1, 1, 0, 6, 1, 2, 2, 1, 1, 0};
+  if (chunks > 1 && occupies(1, 2, 0.8))
+    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 1, 0};
+  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches side by side, on other multiprocessors
+    return SkinnyParameters{64, 1, 2, 2, 0, 12, 1, 2, 1, 1, 1, 4};
+  return std::nullopt;
+}
+
+// The same for 65 .. 128; where the epilogue wants spans of 128 columns, 128 rows per block.
+std::optional<SkinnyParameters> Chooser::rowsOf128() const {
+  const bool shallow = chunks <= 28;
+  if (leastRowTiles() > 2 || epilogue.kind == SpliceClass::row)
+    return std::nullopt;
+  if (shallow && (occupies(2, 1, 0.6) || blocks(2, 1) > multiprocessors))
+    return SkinnyParameters{128, 2, 1, 1, 0, 6, 2, 2, 1, 1, 1, 5};
+  if (shallow && occupies(2, 2, 0.8))
+    return SkinnyParameters{64, 2, 1, 1, 0, 3, 1, 1, 2, 1, 2, 0};
+  if (leastRowTiles() == 2 || occupies(2, 2, 0.8) || blocks(2, 1) > multiprocessors)
+    return SkinnyParameters{128, 2, 1, splitFor(2, 0.7, 32), 0, 6, 1, 1, 1, 1, 1, 3};
+  if (chunks > 1 && occupies(1, 4, 0.8))
+    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 2, 0};
+  return SkinnyParameters{128, 1, 1, splitFor(1, 0.7, chunks), 0, 4, 1, 1, 2, 1, 1, 0};
+}
+
+std::optional<SkinnyParameters> Chooser::tokensAsRows(int tokenTile) const {
+  if (problem.format != SkinnyFormat::e4m3xE4m3 || tokenTile < 64)
+    return std::nullopt;
+  std::optional<SkinnyParameters> p = tokenTile == 64 ? rowsOf64() : rowsOf128();
+  if (p && fillRings(*p, p->tokenStages)) {
+    p->weightsFirst = std::min(p->weightsFirst, p->weightStages);
+    return p;
+  }
+  return std::nullopt;
+}
 
 // Up to 32 tokens.
 SkinnyParameters Chooser::few(int tokenTile) const {
@@ -109,7 +164,7 @@ SkinnyParameters Chooser::sixtyFour() const {
     p.split = splitFor(2, 0.7, chunks);
   } else {
     p.split = splitFor(1, blocks(1, 1) >= 0.8 * multiprocessors && chunks <= 16 ? 0.8 : 0.9, chunks);
-    p.accumulators = problem.format == SkinnyFormat::e4m3xE4m3 ? 2 : 1;
+    p.accumulators = problem.format == SkinnyFormat::e4m3xE4m3 && ceilDivide(chunks, p.split) > 2 ? 2 : 1;
   }
   return p;
 }
@@ -162,6 +217,11 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
                    : problem.tokens <= 32 ? 32
                    : problem.tokens <= 64 ? 64
                                           : 128;
+  if (const std::optional<SkinnyParameters> rows = chooser.tokensAsRows(tile)) {
+    if (llvm::Error error = checkSkinny(problem, *rows, prologue, epilogue))
+      return error;
+    return *rows;
+  }
   SkinnyParameters p = tile == 128 ? chooser.most() : tile == 64 ? chooser.sixtyFour() : chooser.few(tile);
   if (const int least = chooser.leastRowTiles(); p.rowTiles < least) {
     p.rowTiles = std::min(least, 4);

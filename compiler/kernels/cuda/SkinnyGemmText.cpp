@@ -27,6 +27,7 @@ constexpr llvm::StringLiteral parts[] = {"ptx/types.cuh",
                                          "skinny_gemm_memory.cuh",
                                          "skinny_gemm_load.cuh",
                                          "skinny_gemm_multiply.cuh",
+                                         "skinny_gemm_rows.cuh",
                                          "skinny_gemm_finish.cuh",
                                          "skinny_gemm.cuh"};
 
@@ -49,18 +50,22 @@ int helperRegisters(const Splice &prologue) { return prologue.kind == SpliceClas
 
 // Registers of a consumer's thread then; 0 where all threads may have the same.
 int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
-  const int consumers = p.rowTiles * p.depthGroups,
+  const int consumers = (skinnyLaunch(problem, p, {}).threads - 128) / 128,
             helpers = prologue.kind == SpliceClass::none ? 1 : 2; // warpgroups
   const int evenly = 65536 / p.residency / (128 * (consumers + helpers)) / 8 * 8;
   const bool widens = problem.format == SkinnyFormat::e4m3xBf16;
-  if (p.tokenTile < 128 || evenly >= (widens ? 176 : 160))
+  const int sums = p.tokenRows ? 32 * p.rowTiles : 64; // per thread
+  const int wanted = p.tokenRows ? sums * (1 + p.accumulators) + 32 : widens ? 176 : 160;
+  if ((p.tokenTile < 128 && !p.tokenRows) || evenly >= wanted)
     return 0;
   return std::min(232,
                   (evenly * (consumers + helpers) - helperRegisters(prologue) * helpers) / consumers / 8 * 8);
 }
 
+} // namespace
+
 std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
-                                      const Splice &epilogue, llvm::ArrayRef<std::string> order) {
+                                      const Splice &epilogue, bool maps, llvm::ArrayRef<std::string> order) {
   std::vector<std::string> arguments = {"const Shape::Weight *weight"};
   if (problem.format != SkinnyFormat::bf16xBf16)
     arguments.push_back("const float *weightScales");
@@ -71,12 +76,11 @@ std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice
   llvm::append_range(arguments, epilogue.arguments);
   arguments = inOrder(std::move(arguments), order);
   arguments.insert(arguments.begin(), "const long long *dims");
-  arguments.push_back("const __grid_constant__ TensorMap weightMap");
-  arguments.push_back("const __grid_constant__ TensorMap tokenMap");
+  if (maps)
+    for (const char *map : {"weightMap", "tokenMap"})
+      arguments.push_back(std::string("const __grid_constant__ TensorMap ") + map);
   return arguments;
 }
-
-} // namespace
 
 void printParts(llvm::raw_ostream &os, llvm::ArrayRef<llvm::StringLiteral> parts) {
   for (llvm::StringRef part : parts)
@@ -136,7 +140,10 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
               {"split", p.split},
               {"weightStages", p.weightStages},
               {"tokenStages", p.tokenStages},
+              {"weightsFirst", p.weightsFirst},
               {"accumulators", p.accumulators},
+              {"tokenRows", p.tokenRows},
+              {"tokenBlocks", p.tokenBlocks},
               {"successors", p.successors},
               {"consumerRegisters", consumerRegisters(problem, p, prologue)},
               {"helperRegisters", helperRegisters(prologue)}});
@@ -145,7 +152,8 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
      << epilogue.text << "\n\n";
   os << "static_assert(Memory<Shape>::bytes == " << launch.sharedBytes << ");\n";
   os << "static_assert(skinnyThreads<Shape, Prologue>() == " << launch.threads << ");\n\n";
-  printKernelHead(os, name, launch.threads, p.residency, argumentList(problem, prologue, epilogue, order));
+  printKernelHead(os, name, launch.threads, p.residency,
+                  argumentList(problem, prologue, epilogue, /*maps=*/true, order));
   os << "  skinnyGemm<Shape>(sharedMemory, dims, "
      << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales") << ", activations, "
      << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")

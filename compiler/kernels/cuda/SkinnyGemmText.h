@@ -19,6 +19,11 @@ void printParts(llvm::raw_ostream &os, llvm::ArrayRef<llvm::StringLiteral> parts
 /// rows.
 void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const SkinnyConstants &constants);
 
+/// The kernel's arguments, in order; `maps`: with the tensor maps at the end.
+std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
+                                      const Splice &epilogue, bool maps,
+                                      llvm::ArrayRef<std::string> order);
+
 /// The shared memory and the kernel's head, up to its opening brace.
 void printKernelHead(llvm::raw_ostream &os, llvm::StringRef name, int threads, int residency,
                      llvm::ArrayRef<std::string> arguments);

@@ -7,6 +7,7 @@
 //   consumers / 32  | loads weights, from the first moment: while predecessors of the launch still run
 //   + 1             | loads tokens, after them (with an element prologue four warps do: + 4 .. + 7)
 //   + 2             | loads scales
+//   + 3             | says how many sums other blocks will send
 //
 // Numerics: e4m3 x e4m3 (profile w8a8-1x128) and e4m3 x bf16 (w8a16) are summed over 128 of depth by the tensor
 // cores and from there on in f32, scaled; bf16 x bf16 in f32 throughout.
@@ -23,12 +24,12 @@ template <class Shape, class Prologue> __device__ __forceinline__ void initSkinn
   const int thread = threadIdx.x;
   if (thread < Shape::weightStages) {
     initBarrier(barriers.fullWeights(thread), 1);
-    initBarrier(barriers.emptyWeights(thread), 4 * Shape::rowTiles);
+    initBarrier(barriers.emptyWeights(thread), 4 * M::tiles);
   }
   if (thread < Shape::tokenStages) {
     constexpr int loaders = Prologue::kind == Splice::none ? 1 : 128;
     initBarrier(barriers.fullTokens(thread), loaders + (M::tokensScaled ? 32 : 0));
-    initBarrier(barriers.emptyTokens(thread), 4 * Shape::rowTiles);
+    initBarrier(barriers.emptyTokens(thread), 4 * M::tiles);
   }
   if (thread == 32) {
     initBarrier(barriers.scales(), 32);
@@ -48,6 +49,10 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
   const bool first = threadIdx.x % 32 == 0;
   const Place<Shape> place;
+  if (helper == 0 && first)
+    prefetchMap(weightMap);
+  if (helper == 1 && first)
+    prefetchMap(tokenMap);
   initSkinny<Shape, Prologue>(sharedAddress(shared));
   __syncthreads();
   if constexpr (clustered)
@@ -61,11 +66,13 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     if constexpr (clustered)
       waitCluster(); // the other blocks have begun, and their barriers are ready
     waitForPredecessors();
-    const Finish<Shape> finish(shared, place, static_cast<int>(dims[Shape::tokenSymbol]));
-    finish.expect();
-    float totals[Shape::tokenTile / 2];
-    Consumer<Shape>(shared, place).run(totals);
-    finish.run(totals, epilogue);
+    const int tokens = static_cast<int>(dims[Shape::tokenSymbol]); // comes while the product runs
+    float totals[M::values];
+    if constexpr (M::tokenRows)
+      RowConsumer<Shape>(shared, place).run(totals);
+    else
+      Consumer<Shape>(shared, place).run(totals);
+    Finish<Shape>(shared, place, tokens).run(totals, epilogue);
   } else {
     if constexpr (Shape::consumerRegisters > 0)
       lowerRegisters<Shape::helperRegisters>();
@@ -76,6 +83,8 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
       waitCluster();
     if (helper == 1 && !transforms) {
       waitForPredecessors();
+      if constexpr (Shape::successors == 2)
+        letSuccessorsStart();
       if (first)
         loadTokens<Shape>(sharedAddress(shared), tokenMap, place);
     } else if (helper == 2) {
@@ -88,9 +97,15 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
         loadTokenScales<Shape>(sharedAddress(shared), tokenScales, place,
                                static_cast<int>(dims[Shape::tokenSymbol]));
       }
+    } else if (helper == 3 && Shape::split > 1) {
+      waitForPredecessors();
+      if (first)
+        Finish<Shape>(shared, place, static_cast<int>(dims[Shape::tokenSymbol])).expect();
     } else if (helper >= 4) {
       if constexpr (transforms) {
         waitForPredecessors();
+        if constexpr (Shape::successors == 2)
+          letSuccessorsStart();
         transformTokens<Shape>(shared, activations, static_cast<int>(dims[Shape::tokenSymbol]), place, prologue);
       }
     }

@@ -9,6 +9,8 @@ namespace kimi {
 
 template <class Shape> struct Memory80 {
   static constexpr int rows = 64 * Shape::rowTiles;
+  static constexpr bool tokenRows = false;
+  static constexpr int tiles = Shape::rowTiles, values = Shape::tokenTile / 2, tokenBlocks = 1;
   static constexpr int consumers = 128 * Shape::rowTiles * Shape::depthGroups;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
   static constexpr bool widens = Same<typename Shape::Weight, E4m3>::value;

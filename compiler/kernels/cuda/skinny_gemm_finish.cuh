@@ -4,7 +4,7 @@
 namespace kimi {
 
 template <class Shape, class M = Memory<Shape>> struct Finish {
-  static constexpr int values = Shape::tokenTile / 2;
+  static constexpr int values = M::values;
   static constexpr int unroll =
       Shape::tokenTile >= 64 ? 4 : 1; // tokens that a thread reads at once; each costs registers
 
@@ -12,29 +12,30 @@ template <class Shape, class M = Memory<Shape>> struct Finish {
   float *partial;
   const float *received;
   const Place<Shape, M> &place;
-  int tokens;
+  int tokens; // of this block
 
   __device__ __forceinline__ Finish(unsigned char *shared, const Place<Shape, M> &place, int tokens)
       : shared(shared), partial(reinterpret_cast<float *>(shared)),
-        received(reinterpret_cast<const float *>(shared + M::received)), place(place), tokens(tokens) {}
+        received(reinterpret_cast<const float *>(shared + M::received)), place(place),
+        tokens(min(max(tokens - place.token, 0), Shape::tokenTile)) {}
 
-  // Before the product: how many bytes the other blocks of the split will send.
+  // One thread: how many bytes the other blocks of the split will send.
   __device__ __forceinline__ void expect() const {
-    if (Shape::split > 1 && threadIdx.x == 0)
-      arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(),
-                      own() * M::rows * 4 * (Shape::split - 1));
+    arriveExpecting(Barriers<Shape>(sharedAddress(shared)).received(),
+                    own() * M::rows * 4 * (Shape::split - 1));
   }
 
   template <class Epilogue>
   __device__ __forceinline__ void run(const float (&totals)[values], const Epilogue &epilogue) const {
     syncThreads(1, M::consumers); // this block's rings are empty: every warp has read them
+    constexpr bool meet = Shape::split > 1 && M::sendsLate; // what is sent takes the place of others' rings
+    if constexpr (meet)
+      arriveCluster();
     store(totals);
     syncThreads(1, M::consumers);
     if constexpr (Shape::split > 1) {
-      if constexpr (M::sendsLate) { // what is sent takes the place of the other blocks' rings
-        arriveCluster();
+      if constexpr (meet)
         waitCluster();
-      }
       send();
       waitBarrier(Barriers<Shape>(sharedAddress(shared)).received(), 0);
     }
@@ -53,18 +54,21 @@ private:
   }
 
   __device__ __forceinline__ void store(const float (&totals)[values]) const {
-    const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % Shape::rowTiles;
-    const int group = threadIdx.x / 128 / Shape::rowTiles,
-              row = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4;
-    float *sums = partial + group * Shape::tokenTile * M::pitch + row;
+    const int lane = threadIdx.x % 32, tile = threadIdx.x / 128 % M::tiles;
+    const int group = threadIdx.x / 128 / M::tiles,
+              first = 64 * tile + 16 * (threadIdx.x / 32 % 4) + lane / 4; // row of the product
+    float *sums = partial + group * Shape::tokenTile * M::pitch;
 #pragma unroll
-    for (int part = 0; part < values / 4; ++part)
-#pragma unroll
-      for (int value = 0; value < 4; ++value) {
-        const int token = 8 * part + 2 * (lane % 4) + value % 2;
-        if (token < tokens)
-          sums[token * M::pitch + 8 * (value / 2)] = totals[4 * part + value];
-      }
+    for (int part = 0; part < values / 2; ++part) { // two neighbours of a row
+      const int row = first + part % 2 * 8, column = part / 2 * 8 + 2 * (lane % 4);
+      const float2 two = make_float2(totals[2 * part], totals[2 * part + 1]);
+      if (M::tokenRows && row < tokens)
+        *reinterpret_cast<float2 *>(sums + row * M::pitch + column) = two;
+      if (!M::tokenRows && column < tokens)
+        sums[column * M::pitch + row] = two.x;
+      if (!M::tokenRows && column + 1 < tokens)
+        sums[(column + 1) * M::pitch + row] = two.y;
+    }
   }
 
   // `width` (1, 2 or 4) consecutive floats at a multiple of it.
@@ -116,35 +120,43 @@ private:
       }
   }
 
-  // A thread keeps its rows and walks over tokens.
+  // To each other block its tokens. A thread keeps its rows and walks over tokens, `together` at a time.
   __device__ __forceinline__ void send() const {
-    constexpr int perToken = M::rows / 4;
+    constexpr int perToken = M::rows / 4, step = M::consumers / perToken;
+    constexpr int rounds = (M::ownTokens + step - 1) / step, together = rounds < 4 ? rounds : 4;
     const unsigned base = sharedAddress(shared), row = threadIdx.x % perToken * 4;
-#pragma unroll unroll
-    for (int token = threadIdx.x / perToken; token < tokens; token += M::consumers / perToken) {
-      const int owner = token % Shape::split;
-      if (owner == place.part)
-        continue;
-      float sums[4];
-      sumHere(sums, token, row);
+    const int first = threadIdx.x / perToken;
+    for (int other = 1; other < Shape::split; ++other) {
+      const int owner = (place.part + other) % Shape::split;
+      const unsigned barrier = mapToBlock(Barriers<Shape>(base).received(), owner);
       const unsigned target =
-          base + M::received + ((place.part * M::ownTokens + token / Shape::split) * M::rows + row) * 4;
-      sendRemote(mapToBlock(target, owner), make_float4(sums[0], sums[1], sums[2], sums[3]),
-                 mapToBlock(Barriers<Shape>(base).received(), owner));
+          mapToBlock(base + M::received + (place.part * M::ownTokens * M::rows + row) * 4, owner);
+      for (int index = first; index * Shape::split + owner < tokens; index += step * together) {
+        float sums[together][4];
+#pragma unroll
+        for (int round = 0; round < together; ++round)
+          if (const int token = (index + round * step) * Shape::split + owner; token < tokens)
+            sumHere(sums[round], token, row);
+#pragma unroll
+        for (int round = 0; round < together; ++round)
+          if ((index + round * step) * Shape::split + owner < tokens)
+            sendRemote(target + (index + round * step) * M::rows * 4,
+                       make_float4(sums[round][0], sums[round][1], sums[round][2], sums[round][3]), barrier);
+      }
     }
   }
 
   template <class Epilogue> __device__ __forceinline__ void passElements(const Epilogue &epilogue) const {
-    constexpr int width = Epilogue::width, perToken = M::rows / width;
+    constexpr int width = Epilogue::width, perToken = M::rows / width, step = M::consumers / perToken;
     const int row = static_cast<int>(threadIdx.x) % perToken * width, count = own();
     if (place.row + row >= Shape::columns)
       return;
 #pragma unroll unroll
-    for (int index = threadIdx.x / perToken; index < count; index += M::consumers / perToken) {
+    for (int index = threadIdx.x / perToken; index < count; index += step) {
       const int token = index * Shape::split + place.part;
       float sums[width];
       sumAll(sums, token, row);
-      epilogue(token, place.row + row, sums);
+      epilogue(place.token + token, place.row + row, sums);
     }
   }
 
@@ -159,7 +171,7 @@ private:
         continue;
       float sums[width];
       sumAll(sums, token, row);
-      epilogue(token, place.row + row, sums);
+      epilogue(place.token + token, place.row + row, sums);
     }
   }
 
@@ -174,7 +186,7 @@ private:
         partial[token * M::pitch + row] = sum[0];
       }
       __syncwarp();
-      epilogue(token, partial + token * M::pitch);
+      epilogue(place.token + token, partial + token * M::pitch);
     }
   }
 };

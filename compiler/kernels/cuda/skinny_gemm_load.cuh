@@ -3,7 +3,8 @@
 // phase is over.
 namespace kimi {
 
-// One thread. Weights are constants: this starts while the kernel's predecessors still run.
+// One thread. Weights are constants: this starts while the kernel's predecessors still run. Where it starts after
+// them, the first tokens would queue behind all of these weights: they get about a microsecond to overtake.
 template <class Shape>
 __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map,
                                             const Place<Shape> &place) {
@@ -13,6 +14,8 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::weightStages;
     const unsigned full = barriers.fullWeights(stage);
+    if (Shape::weightsFirst > 0 && index == Shape::weightsFirst)
+      waitBarrierBriefly(barriers.fullTokens(0), 0, 2000);
     waitBarrier(barriers.emptyWeights(stage), index / Shape::weightStages & 1 ^ 1);
     arriveExpecting(full, M::weightChunk);
 #pragma unroll
@@ -38,7 +41,7 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
 #pragma unroll
     for (int box = 0; box < chunkDepth / width; ++box)
       loadBox(shared + M::tokens + stage * M::tokenChunk + box * Shape::tokenTile * 128, map,
-              (place.firstChunk + index) * chunkDepth + box * width, 0, full, evictLast);
+              (place.firstChunk + index) * chunkDepth + box * width, place.token, full, evictLast);
   }
 }
 
@@ -49,7 +52,7 @@ __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const fl
   using M = Memory<Shape>;
   float *destination = reinterpret_cast<float *>(shared + M::weightScales);
   for (int index = threadIdx.x % 32; index < Shape::rowTiles * place.count; index += 32) {
-    const int tile = index / place.count, chunk = index % place.count, column = place.row + 64 * tile;
+    const int tile = index / place.count, chunk = index % place.count,  column = place.row + 64 * tile;
     if (column < Shape::columns)
       destination[tile * M::mostChunks + chunk] =
           scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];
@@ -68,10 +71,9 @@ __device__ __forceinline__ void loadTokenScales(unsigned shared, const float *sc
     waitBarrier(barriers.emptyTokens(stage), index / Shape::tokenStages & 1 ^ 1);
 #pragma unroll
     for (int first = 0; first < Shape::tokenTile; first += 32)
-      if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && token < tokens)
-        copyWord(shared + M::tokenScales +
-                     (stage * Shape::tokenTile + token) * 4, // beyond: columns that nobody stores
-                 scales + token * M::chunks + place.firstChunk + index);
+      if (const int token = first + threadIdx.x % 32; token < Shape::tokenTile && place.token + token < tokens)
+        copyWord(shared + M::tokenScales + (stage * Shape::tokenTile + token) * 4, // beyond: what nobody stores
+                 scales + (place.token + token) * M::chunks + place.firstChunk + index);
     arriveAfterCopies(barriers.fullTokens(stage));
   }
 }
@@ -90,7 +92,7 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
     uint4 raw[pieces];
 #pragma unroll
     for (int part = 0; part < pieces; ++part) {
-      const int token = thread / 16 + 8 * part;
+      const int token = place.token + thread / 16 + 8 * part;
       raw[part] =
           token < tokens && k < Shape::depth
               ? *reinterpret_cast<const uint4 *>(source + static_cast<long long>(token) * Shape::depth + k)
@@ -101,12 +103,12 @@ __device__ __forceinline__ void transformTokens(unsigned char *shared, const Bf1
     for (int part = 0; part < pieces; ++part) {
       const int token = thread / 16 + 8 * part;
       unsigned words[4] = {raw[part].x, raw[part].y, raw[part].z, raw[part].w};
-      if (token < tokens && k < Shape::depth)
+      if (place.token + token < tokens && k < Shape::depth)
 #pragma unroll
         for (int word = 0; word < 4; ++word)
           words[word] =
-              toBf16Pair(prologue(token, k + 2 * word, __uint_as_float(words[word] << 16)),
-                         prologue(token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
+              toBf16Pair(prologue(place.token + token, k + 2 * word, __uint_as_float(words[word] << 16)),
+                         prologue(place.token + token, k + 2 * word + 1, __uint_as_float(words[word] & 0xffff0000u)));
       *reinterpret_cast<uint4 *>(
           shared + M::tokens + stage * M::tokenChunk + (piece / 8 * Shape::tokenTile + token) * 128 +
           ((piece % 8 ^ token % 8) << 4)) = uint4{words[0], words[1], words[2], words[3]};

@@ -3,15 +3,19 @@
 // `Shape` is written by the compiler (SkinnyGemmText.cpp):
 //   columns, depth       N and K of the weight w[n, k]
 //   tokens               the most that dims[tokens] may be: rows of the activations' buffer
-//   tokenTile            8, 16, 32, 64 or 128: columns of the tensor cores' product; at least `tokens`
-//   rowTiles             64-row tiles of the weight per block, 1 .. 4
+//   tokenTile            8, 16, 32, 64 or 128: tokens of a block; with tokenBlocks at least `tokens`
+//   tokenBlocks          blocks that divide the tokens: neighbours in the grid have the same rows
+//   rowTiles             64-row tiles of the weight per block, 1 .. 4; with tokenRows 1 or 2
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
 //   weightStages         chunks of 128 of depth of the weight in flight; depthGroups divides it
 //   tokenStages          the same of the activations
+//   weightsFirst         chunks of the weight that are asked for before the first tokens come; 0: all that fit
 //   accumulators         2: the tensor cores have the next chunk while one is scaled; 1: registers are short
+//   tokenRows            0: weights are the rows of the tensor cores' product, tokens its columns. 1: the other way
+//                        round, 64 tokens per warpgroup, all rows of the block its columns: for 64 and 128 tokens
 //   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights
-//                        have been asked for
+//                        have been asked for, 2 when the predecessors have ended
 //   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense, who keep helperRegisters
 //   Weight, Token        E4m3 or Bf16
 //   scaleRow(column)     row of the weight's scale grid (e4m3 only)
@@ -20,8 +24,12 @@ namespace kimi {
 constexpr int chunkDepth = 128; // one scale of e4m3 activations and weights
 
 template <class Shape> struct Memory {
+  static constexpr bool tokenRows = Shape::tokenRows != 0;
   static constexpr int rows = 64 * Shape::rowTiles;
-  static constexpr int consumers = 128 * Shape::rowTiles * Shape::depthGroups;
+  static constexpr int tiles = tokenRows ? Shape::tokenTile / 64 : Shape::rowTiles; // warpgroups of one chunk
+  static constexpr int consumers = 128 * tiles * Shape::depthGroups;
+  static constexpr int values = (tokenRows ? rows : Shape::tokenTile) / 2; // accumulators per thread
+  static constexpr int tokenBlocks = Shape::tokenBlocks;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
   static constexpr int mostChunks = (chunks + Shape::split - 1) / Shape::split; // of one block
   static constexpr bool weightsScaled = Same<typename Shape::Weight, E4m3>::value;
@@ -32,7 +40,7 @@ template <class Shape> struct Memory {
   static constexpr int tokenChunk = Shape::tokenTile * chunkDepth * sizeof(typename Shape::Token);
   // The sums of this block, [depth group][token][row]: they take the rings' place when these are empty. The
   // pitch keeps the accumulators' stores free of bank conflicts.
-  static constexpr int pitch = rows + 4;
+  static constexpr int pitch = rows + (tokenRows ? 8 : 4);
   static constexpr int partialBytes = Shape::depthGroups * Shape::tokenTile * pitch * 4;
   // Sums of the other blocks of the split, [block][own token][row]. Where they are large they also take the
   // rings' place: the blocks of the cluster then meet before they send.
@@ -74,16 +82,19 @@ template <class Shape> struct Barriers {
   __device__ unsigned received() const { return scales() + 8; }
 };
 
-// Where this block is: its rows and its part of the depth. Blocks of one cluster have the same rows.
+// Where this block is: its rows, tokens and part of the depth. Blocks of one cluster have the same rows and tokens.
 template <class Shape, class M = Memory<Shape>> struct Place {
   int part;       // which part of the depth: the rank in the cluster
   int row;        // first weight row
+  int token;      // first token
   int firstChunk; // of this part
   int count;      // chunks of this part
 
   __device__ Place() {
+    const int block = static_cast<int>(blockIdx.x) / Shape::split;
     part = static_cast<int>(blockIdx.x) % Shape::split;
-    row = static_cast<int>(blockIdx.x) / Shape::split * M::rows;
+    token = block % M::tokenBlocks * Shape::tokenTile;
+    row = block / M::tokenBlocks * M::rows;
     firstChunk = part * M::chunks / Shape::split;
     count = (part + 1) * M::chunks / Shape::split - firstChunk;
   }

@@ -1,12 +1,6 @@
 // Blocks of one cluster: who they are, how they meet, how they write into each other's shared memory.
 namespace kimi {
 
-__device__ __forceinline__ unsigned clusterRank() {
-  unsigned rank;
-  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-
 // Every thread arrives, then waits, before it arrives again; threads that have returned are not waited for.
 // Arriving orders nothing (a release here is a fence of the whole device): use it for barriers that
 // fenceBarrierInit has published, or for shared memory that only the tensor cores and the copy engine have

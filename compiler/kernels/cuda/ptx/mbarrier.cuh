@@ -34,4 +34,27 @@ __device__ __forceinline__ void waitBarrier(unsigned barrier, unsigned parity) {
                : "memory");
 }
 
+// Whether that phase is over, without waiting.
+__device__ __forceinline__ bool testBarrier(unsigned barrier, unsigned parity) {
+  unsigned done;
+  asm volatile("{\n"
+               ".reg .pred done;\n"
+               "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+               "selp.u32 %0, 1, 0, done;\n"
+               "}"
+               : "=r"(done)
+               : "r"(barrier), "r"(parity)
+               : "memory");
+  return done;
+}
+
+// Waits for it, but not much longer than so many cycles.
+__device__ __forceinline__ void waitBarrierBriefly(unsigned barrier, unsigned parity, unsigned most) {
+  unsigned begin, now;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(begin)::"memory");
+  do
+    asm volatile("mov.u32 %0, %%clock;" : "=r"(now)::"memory");
+  while (!testBarrier(barrier, parity) && now - begin < most);
+}
+
 } // namespace kimi

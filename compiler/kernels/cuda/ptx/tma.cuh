@@ -14,6 +14,11 @@ __device__ __forceinline__ void loadBox(unsigned destination, const TensorMap *m
                : "memory");
 }
 
+// The first copy then need not wait for the map.
+__device__ __forceinline__ void prefetchMap(const TensorMap *map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
+
 // Orders this thread's ordinary writes to shared memory before later reads by the copy engine and the tensor
 // cores.
 __device__ __forceinline__ void fenceAsyncProxy() {

@@ -92,7 +92,8 @@ TEST(SkinnyGemmCompile, EverySpliceClass) {
     }
     cases.push_back({{256, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "none", "argmax", "sm_90a"});
     cases.push_back({{4096, 2048, tokens, SkinnyFormat::e4m3xBf16, {}}, "scale", "store", "sm_90a"});
-    cases.push_back({{256, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "none", "argmax", "sm_80"});
+    if (tokens < 128) // SkinnyGemm.AmpereHasLessSharedMemory
+      cases.push_back({{256, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "none", "argmax", "sm_80"});
     cases.push_back({{4096, 2048, tokens, SkinnyFormat::e4m3xBf16, {}}, "none", "swiglu", "sm_80"});
   }
   expectAllCompile(cases);

@@ -32,15 +32,23 @@ TEST(SkinnyGemm, ChoosesWhatWasMeasured) {
   struct Row {
     int64_t columns, depth, tokens;
     SkinnyParameters
-        parameters; // tile, row tiles, depth groups, split, stages, accumulators, successors, residency
+        parameters; // tile, row tiles, depth groups, split, stages, accumulators, successors, residency,
+                    // token rows, token blocks, weights first
   };
   const Row rows[] = {
       {2112, 7168, 1, {8, 1, 1, 7, 8, 7, 2, 0, 3}},   {2112, 7168, 16, {16, 1, 1, 7, 7, 6, 2, 0, 3}},
-      {2112, 7168, 64, {64, 1, 1, 4, 8, 5, 2, 1, 2}}, {2112, 7168, 128, {128, 1, 1, 4, 7, 3, 1, 1, 2}},
-      {12288, 1536, 1, {8, 2, 1, 2, 6, 6, 2, 0, 2}},  {12288, 1536, 64, {64, 2, 1, 1, 5, 3, 1, 1, 2}},
-      {7168, 8192, 1, {8, 1, 2, 2, 12, 14, 2, 0, 2}}, {7168, 8192, 128, {128, 2, 1, 2, 7, 6, 1, 1, 1}},
-      {4096, 7168, 16, {16, 1, 1, 4, 7, 7, 2, 0, 3}}, {4096, 7168, 64, {64, 1, 1, 2, 8, 5, 2, 1, 2}},
-      {7168, 2048, 1, {8, 1, 2, 1, 12, 14, 2, 0, 2}}, {7168, 2048, 128, {128, 1, 1, 1, 7, 3, 1, 1, 2}},
+      {12288, 1536, 1, {8, 2, 1, 2, 6, 6, 2, 0, 2}},  {4096, 7168, 16, {16, 1, 1, 4, 7, 7, 2, 0, 3}},
+      {7168, 8192, 1, {8, 1, 2, 2, 12, 14, 2, 0, 2}}, {7168, 2048, 1, {8, 1, 2, 1, 12, 14, 2, 0, 2}},
+      {7168, 8192, 64, {64, 2, 1, 2, 5, 3, 1, 1, 2}},
+      {2112, 7168, 64, {64, 1, 2, 2, 14, 12, 1, 2, 1, 1, 1, 4}},
+      {12288, 1536, 64, {64, 1, 1, 1, 7, 6, 1, 2, 2, 1, 1, 0}},
+      {4096, 7168, 64, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 1, 0}},
+      {7168, 2048, 64, {64, 1, 1, 1, 7, 6, 1, 2, 2, 1, 1, 0}},
+      {2112, 7168, 128, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 2, 0}},
+      {12288, 1536, 128, {128, 2, 1, 1, 7, 6, 2, 2, 1, 1, 1, 5}},
+      {7168, 8192, 128, {128, 2, 1, 2, 7, 6, 1, 1, 1, 1, 1, 3}},
+      {4096, 7168, 128, {128, 1, 1, 2, 5, 4, 1, 1, 2, 1, 1, 0}},
+      {7168, 2048, 128, {64, 2, 1, 1, 5, 3, 1, 1, 2, 1, 2, 0}},
   };
   for (const Row &row : rows)
     EXPECT_TRUE(chosen({row.columns, row.depth, row.tokens, SkinnyFormat::e4m3xE4m3, {}}) == row.parameters)
@@ -57,7 +65,7 @@ TEST(SkinnyGemm, EveryChoiceIsPossible) {
              {SkinnyFormat::e4m3xE4m3, SkinnyFormat::e4m3xBf16, SkinnyFormat::bf16xBf16}) {
           const SkinnyProblem problem = {columns, depth, tokens, format, {}};
           const SkinnyParameters p = chosen(problem);
-          EXPECT_GE(p.tokenTile, tokens);
+          EXPECT_GE(p.tokenTile * p.tokenBlocks, tokens);
           EXPECT_LE((skinnySharedBytes(problem, p) + 1024) * p.residency, 228 * 1024);
           EXPECT_EQ(skinnyLaunch(problem, p, {}).grid % p.split, 0);
           EXPECT_FALSE(bool(checkSkinny(problem, p, {}, sampleEpilogue("store"))));
@@ -97,6 +105,10 @@ TEST(SkinnyGemm, RefusesParametersThatWouldHangOrNotFit) {
   EXPECT_TRUE(has(reason([](auto &p) { p.split = 9; }), "not 9"));
   EXPECT_TRUE(has(reason([](auto &p) { p.weightStages = 32; }), "take fewer stages"));
   EXPECT_TRUE(has(reason([](auto &p) { p.residency = 5; }), "not 0 and 5"));
+  EXPECT_TRUE(has(reason([](auto &p) { p.tokenRows = 1; }), "token_tile 64 or 128 and row_tiles 1 or 2"));
+  EXPECT_TRUE(has(reason([](auto &p) { p.tokenRows = 2; }), "token_rows is 0 or 1, not 2"));
+  EXPECT_TRUE(has(reason([](auto &p) { p.tokenBlocks = 3; }), "not 16 * 3"));
+  EXPECT_TRUE(has(reason([](auto &p) { p.weightsFirst = 9; }), "0 to weight_stages = 8, not 9"));
 }
 
 TEST(SkinnyGemm, LaunchOfFusedA) {
@@ -128,6 +140,25 @@ TEST(SkinnyGemm, TextJoinsConstantsFunctorsAndArguments) {
           "    const Shape::Token *activations,\n    const float *factors,\n    uint2 *out,\n"
           "    const Bf16 *addend,\n    const __grid_constant__ TensorMap weightMap,\n"));
   EXPECT_TRUE(has(text, "Prologue{factors}, Epilogue{out, addend}"));
+}
+
+TEST(SkinnyGemm, LaunchOfTokensInTwoBlocks) {
+  const SkinnyProblem problem = {2112, 7168, 100, SkinnyFormat::e4m3xE4m3, {1536, 576}};
+  const SkinnyLaunch launch = skinnyLaunch(problem, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 2, 0}, {});
+  EXPECT_EQ(launch.grid, 33 * 2 * 2); // row tiles, token blocks, parts of the depth
+  EXPECT_EQ(launch.threads, 128 + 128);
+  EXPECT_EQ(launch.cluster, 2);
+  ASSERT_EQ(launch.maps.size(), 2u);
+  EXPECT_EQ(launch.maps[1].shape, (std::array<int64_t, 2>{7168, 100}));
+  EXPECT_EQ(launch.maps[1].box, (std::array<int, 2>{128, 64}));
+}
+
+TEST(SkinnyGemm, AmpereHasLessSharedMemory) {
+  auto parameters =
+      chooseSkinnyAmpere({256, 7168, 128, SkinnyFormat::bf16xBf16, {}}, {}, sampleEpilogue("argmax"));
+  ASSERT_FALSE(bool(parameters));
+  EXPECT_TRUE(has(llvm::toString(parameters.takeError()), "196608 bytes of shared memory for 256 rows and 128 "
+                                                          "tokens, 166912 are there"));
 }
 
 TEST(SkinnyGemm, AmpereHasNoCodesTimesCodes) {
