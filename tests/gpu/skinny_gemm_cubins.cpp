@@ -7,8 +7,8 @@
 //   PURPOSE     checkall: every count of tokens of the bucket · check: some · time · both
 //   FORMAT      w8a8 · w8a16 · bf16
 //   PARAMETERS  auto: the chooser's · ampere: the variant for sm_80, compiled for sm_90a · or token_tile row_tiles
-//               depth_groups split weight_stages token_stages accumulators successors residency token_rows token_blocks
-//               weights_first lead
+//               depth_groups split weight_stages token_stages accumulators successors residency
+//               token_rows token_blocks weights_first lead
 //   PROLOGUE, EPILOGUE   as named in SkinnySamples.h
 #include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "tests/gpu/Nvrtc.h"

@@ -9,7 +9,7 @@
 //          |                                             | the next launch starts when all weights are asked for
 //   128    | the same, and registers: sums twice 128     | 64 rows, two launches side by side; 128 rows where the
 //          |                                             | depth is long: start and end matter less
-//   64 and | tensor cores, scaling, and shared memory's  | tokens as rows (see rowsOf..): as many multiprocessors as
+//   64 and | tensor cores, scaling, and shared memory's  | tokens as rows (rowsOf128): as many multiprocessors as
 //   128,   | port, in the chain wait, tokens, product,   | possible, one block of a launch each, few parts of the
 //   e4m3   | sum, store                                  | depth: their sums cross slowly
 #include "compiler/kernels/cuda/SkinnyGemm.h"
@@ -87,9 +87,9 @@ struct Chooser {
   std::optional<SkinnyParameters> many(int tokenTile) const;
 };
 
-// Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the most that
-// pay), accumulators, successors, residency, token rows, token blocks, weights first, lead. The lead is what makes the next
-// launch about 3 µs early: its blocks, maps and barriers are then ready when this one ends.
+// Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the
+// most that pay), accumulators, successors, residency, token rows, token blocks, weights first, lead. The lead is
+// what makes the next launch about 3 µs early: its blocks, maps and barriers are then ready when this one ends.
 std::optional<SkinnyParameters> Chooser::rowsOf64() const {
   if (leastRowTiles() > 1)
     return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<SkinnyParameters> Chooser::rowsOf64() const {
     return SkinnyParameters{64, 1, 1, 1, 0, 6, 1, 2, 2, 1, 1, 0};
   if (chunks > 1 && occupies(1, 2, 0.8))
     return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 1, 0, 10};
-  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches side by side, on other multiprocessors
+  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches, on other multiprocessors
     return SkinnyParameters{64, 1, 2, 2, 0, 12, 1, 2, 1, 1, 1, 4};
   return std::nullopt;
 }
