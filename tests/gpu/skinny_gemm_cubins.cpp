@@ -7,8 +7,8 @@
 //   PURPOSE     checkall: every count of tokens of the bucket · check: some · time · both
 //   FORMAT      w8a8 · w8a16 · bf16
 //   PARAMETERS  auto: the chooser's · ampere: the variant for sm_80, compiled for sm_90a · or token_tile row_tiles
-//               depth_groups split weight_stages token_stages accumulators successors residency token_rows token_blocks
-//               weights_first
+//               depth_groups split weight_stages token_stages accumulators successors residency
+//               token_rows token_blocks weights_first lead
 //   PROLOGUE, EPILOGUE   as named in SkinnySamples.h
 #include "compiler/kernels/cuda/SkinnyGemmAmpere.h"
 #include "tests/gpu/Nvrtc.h"
@@ -55,7 +55,7 @@ bool read(const std::string &line, Variant &variant) {
   if (tile != "auto" && !variant.ampere) {
     p.tokenTile = std::stoi(tile);
     in >> p.rowTiles >> p.depthGroups >> p.split >> p.weightStages >> p.tokenStages >> p.accumulators >>
-        p.successors >> p.residency >> p.tokenRows >> p.tokenBlocks >> p.weightsFirst;
+        p.successors >> p.residency >> p.tokenRows >> p.tokenBlocks >> p.weightsFirst >> p.lead;
   }
   in >> variant.prologue >> variant.epilogue;
   if (!in || !formats.contains(variant.format)) {
@@ -125,7 +125,7 @@ void describe(std::ostream &os, const Variant &variant) {
      << p.tokenTile << ",rows" << p.rowTiles * 64 << ",groups" << p.depthGroups << ",split" << p.split
      << ",stages" << p.weightStages << "/" << p.tokenStages << ",acc" << p.accumulators << ",next"
      << p.successors << ",resident" << p.residency << (p.tokenRows ? ",tokenrows" : "")
-     << ",blocks" << p.tokenBlocks << ",first" << p.weightsFirst << ",regs" << variant.registers << " "
+     << ",blocks" << p.tokenBlocks << ",first" << p.weightsFirst << ",lead" << p.lead << ",regs" << variant.registers << " "
      << launch.grid << " " << launch.threads << " " << launch.sharedBytes << " " << launch.cluster << " "
      << launch.maps.size();
   for (const cuda::SkinnyMap &map : launch.maps)

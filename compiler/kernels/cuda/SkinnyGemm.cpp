@@ -109,7 +109,7 @@ llvm::Error checkTokens(const SkinnyProblem &problem, const SkinnyParameters &p)
   return llvm::Error::success();
 }
 
-llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p, const Splice &prologue) {
+llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p) {
   if (llvm::Error error = checkTokens(problem, p))
     return error;
   if (p.rowTiles < 1 || p.rowTiles > 4 || p.depthGroups < 1 || tiles(p) * p.depthGroups > 6)
@@ -135,6 +135,9 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p,
                   p.weightStages, p.tokenStages);
   if (p.weightStages > 32 || p.tokenStages > 32)
     return refuse("skinny_gemm: rings have at most 32 stages, not %d and %d", p.weightStages, p.tokenStages);
+  if (p.lead < 0 || p.lead > 32 || (p.lead > 0 && p.successors != 1))
+    return refuse("skinny_gemm: lead is 0 to 32, and 0 unless successors is 1, not %d with successors %d", p.lead,
+                  p.successors);
   if (p.weightsFirst < 0 || p.weightsFirst > p.weightStages)
     return refuse("skinny_gemm: weights_first is 0 to weight_stages = %d, not %d", p.weightStages,
                   p.weightsFirst);
@@ -153,7 +156,7 @@ llvm::Error checkSkinny(const SkinnyProblem &problem, const SkinnyParameters &pa
                         const Splice &prologue, const Splice &epilogue) {
   if (llvm::Error error = checkProblem(problem))
     return error;
-  if (llvm::Error error = checkRanges(problem, parameters, prologue))
+  if (llvm::Error error = checkRanges(problem, parameters))
     return error;
   return checkSplices(problem, 64 * parameters.rowTiles, prologue, epilogue);
 }

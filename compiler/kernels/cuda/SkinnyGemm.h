@@ -35,7 +35,7 @@ struct SkinnyProblem {
 /// Compile-time parameters; their meaning stands in skinny_gemm_memory.cuh.
 struct SkinnyParameters {
   int tokenTile, rowTiles, depthGroups, split, weightStages, tokenStages, accumulators, successors, residency;
-  int tokenRows = 0, tokenBlocks = 1, weightsFirst = 0;
+  int tokenRows = 0, tokenBlocks = 1, weightsFirst = 0, lead = 0;
 
   bool operator==(const SkinnyParameters &) const = default;
 };

@@ -9,7 +9,7 @@
 //          |                                             | the next launch starts when all weights are asked for
 //   128    | the same, and registers: sums twice 128     | 64 rows, two launches side by side; 128 rows where the
 //          |                                             | depth is long: start and end matter less
-//   64 and | tensor cores, scaling, and shared memory's  | tokens as rows (see rowsOf..): as many multiprocessors as
+//   64 and | tensor cores, scaling, and shared memory's  | tokens as rows (rowsOf128): as many multiprocessors as
 //   128,   | port, in the chain wait, tokens, product,   | possible, one block of a launch each, few parts of the
 //   e4m3   | sum, store                                  | depth: their sums cross slowly
 #include "compiler/kernels/cuda/SkinnyGemm.h"
@@ -83,19 +83,21 @@ struct Chooser {
   }
   std::optional<SkinnyParameters> rowsOf64() const;
   std::optional<SkinnyParameters> rowsOf128() const;
-  std::optional<SkinnyParameters> tokensAsRows(int tokenTile) const;
+  std::optional<SkinnyParameters> twice64() const;
+  std::optional<SkinnyParameters> many(int tokenTile) const;
 };
 
-// Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the most that
-// pay), accumulators, successors, residency, token rows, token blocks, weights first.
+// Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the
+// most that pay), accumulators, successors, residency, token rows, token blocks, weights first, lead. The lead is
+// what makes the next launch about 3 µs early: its blocks, maps and barriers are then ready when this one ends.
 std::optional<SkinnyParameters> Chooser::rowsOf64() const {
   if (leastRowTiles() > 1)
     return std::nullopt;
   if (chunks <= 28 && blocks(1, 1) >= 0.8 * multiprocessors && blocks(1, 1) <= 2 * multiprocessors)
     return SkinnyParameters{64, 1, 1, 1, 0, 6, 1, 2, 2, 1, 1, 0};
   if (chunks > 1 && occupies(1, 2, 0.8))
-    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 1, 0};
-  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches side by side, on other multiprocessors
+    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 1, 0, 10};
+  if (chunks > 1 && occupies(1, 2, 0.35) && !occupies(1, 2, 0.51)) // two launches, on other multiprocessors
     return SkinnyParameters{64, 1, 2, 2, 0, 12, 1, 2, 1, 1, 1, 4};
   return std::nullopt;
 }
@@ -106,25 +108,41 @@ std::optional<SkinnyParameters> Chooser::rowsOf128() const {
   if (leastRowTiles() > 2 || epilogue.kind == SpliceClass::row)
     return std::nullopt;
   if (shallow && (occupies(2, 1, 0.6) || blocks(2, 1) > multiprocessors))
-    return SkinnyParameters{128, 2, 1, 1, 0, 6, 2, 2, 1, 1, 1, 5};
+    return SkinnyParameters{128, 2, 1, 1, 0, 6, 2, 1, 1, 1, 1, 5, 4};
   if (shallow && occupies(2, 2, 0.8))
-    return SkinnyParameters{64, 2, 1, 1, 0, 3, 1, 1, 2, 1, 2, 0};
+    return SkinnyParameters{64, 2, 1, 1, 0, 3, 1, 1, 2, 1, 2, 0, 3};
   if (leastRowTiles() == 2 || occupies(2, 2, 0.8) || blocks(2, 1) > multiprocessors)
-    return SkinnyParameters{128, 2, 1, splitFor(2, 0.7, 32), 0, 6, 1, 1, 1, 1, 1, 3};
+    return SkinnyParameters{128, 2, 1, splitFor(2, 0.7, 32), 0, 6, 1, 1, 1, 1, 1, 3, 6};
   if (chunks > 1 && occupies(1, 4, 0.8))
-    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 2, 0};
-  return SkinnyParameters{128, 1, 1, splitFor(1, 0.7, chunks), 0, 4, 1, 1, 2, 1, 1, 0};
+    return SkinnyParameters{64, 1, 1, 2, 0, 6, 1, 1, 2, 1, 2, 0, 10};
+  return SkinnyParameters{128, 1, 1, splitFor(1, 0.7, chunks), 0, 4, 1, 1, 2, 1, 1, 0, 6};
 }
 
-std::optional<SkinnyParameters> Chooser::tokensAsRows(int tokenTile) const {
-  if (problem.format != SkinnyFormat::e4m3xE4m3 || tokenTile < 64)
+// Widened weights, 65 .. 128 tokens: twice 64, with half the sums per thread, where the depth of a block is short.
+std::optional<SkinnyParameters> Chooser::twice64() const {
+  if (prologue.kind != SpliceClass::none || epilogue.kind == SpliceClass::row || leastRowTiles() > 2)
     return std::nullopt;
-  std::optional<SkinnyParameters> p = tokenTile == 64 ? rowsOf64() : rowsOf128();
-  if (p && fillRings(*p, p->tokenStages)) {
-    p->weightsFirst = std::min(p->weightsFirst, p->weightStages);
-    return p;
+  for (int split = 1; split <= std::min(2, chunks); ++split) {
+    if (ceilDivide(chunks, split) > 28)
+      continue;
+    if (occupies(2, 2 * split, 0.8))
+      return SkinnyParameters{64, 2, 1, split, 0, 7, 1, 1, 1, 0, 2};
+    if (leastRowTiles() == 1 && split == 2 && occupies(1, 2 * split, 0.8))
+      return SkinnyParameters{64, 1, 1, split, 0, 4, 1, 1, 2, 0, 2};
   }
   return std::nullopt;
+}
+
+std::optional<SkinnyParameters> Chooser::many(int tokenTile) const {
+  std::optional<SkinnyParameters> p;
+  if (problem.format == SkinnyFormat::e4m3xE4m3 && tokenTile >= 64)
+    p = tokenTile == 64 ? rowsOf64() : rowsOf128();
+  else if (problem.format == SkinnyFormat::e4m3xBf16 && tokenTile == 128)
+    p = twice64();
+  if (!p || !fillRings(*p, p->tokenStages))
+    return std::nullopt;
+  p->weightsFirst = std::min(p->weightsFirst, p->weightStages);
+  return p;
 }
 
 // Up to 32 tokens.
@@ -217,10 +235,10 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
                    : problem.tokens <= 32 ? 32
                    : problem.tokens <= 64 ? 64
                                           : 128;
-  if (const std::optional<SkinnyParameters> rows = chooser.tokensAsRows(tile)) {
-    if (llvm::Error error = checkSkinny(problem, *rows, prologue, epilogue))
+  if (const std::optional<SkinnyParameters> p = chooser.many(tile)) {
+    if (llvm::Error error = checkSkinny(problem, *p, prologue, epilogue))
       return error;
-    return *rows;
+    return *p;
   }
   SkinnyParameters p = tile == 128 ? chooser.most() : tile == 64 ? chooser.sixtyFour() : chooser.few(tile);
   if (const int least = chooser.leastRowTiles(); p.rowTiles < least) {

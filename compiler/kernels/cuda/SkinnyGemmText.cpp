@@ -145,6 +145,7 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
               {"tokenRows", p.tokenRows},
               {"tokenBlocks", p.tokenBlocks},
               {"successors", p.successors},
+              {"lead", p.lead},
               {"consumerRegisters", consumerRegisters(problem, p, prologue)},
               {"helperRegisters", helperRegisters(prologue)}});
   os << "\n"

@@ -14,6 +14,9 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
   for (int index = 0; index < place.count; ++index) {
     const int stage = index % Shape::weightStages;
     const unsigned full = barriers.fullWeights(stage);
+    if (Shape::successors == 1 && Shape::lead > 0 &&
+        index == (place.count > Shape::lead ? place.count - Shape::lead : 0))
+      letSuccessorsStart();
     if (Shape::weightsFirst > 0 && index == Shape::weightsFirst)
       waitBarrierBriefly(barriers.fullTokens(0), 0, 2000);
     waitBarrier(barriers.emptyWeights(stage), index / Shape::weightStages & 1 ^ 1);
@@ -23,7 +26,7 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
       loadBox(shared + M::weights + stage * M::weightChunk + box * M::rows * 128, map,
               (place.firstChunk + index) * chunkDepth + box * width, place.row, full, evictFirst);
   }
-  if constexpr (Shape::successors == 1)
+  if (Shape::successors == 1 && Shape::lead == 0)
     letSuccessorsStart();
 }
 

@@ -15,7 +15,7 @@
 //   tokenRows            0: weights are the rows of the tensor cores' product, tokens its columns. 1: the other way
 //                        round, 64 tokens per warpgroup, all rows of the block its columns: for 64 and 128 tokens
 //   successors           when the next kernel may start, and compete for memory: 0 at once, 1 when all weights
-//                        have been asked for, 2 when the predecessors have ended
+//                        but the last `lead` chunks have been asked for, 2 when the predecessors have ended
 //   consumerRegisters    0, or what a consumer's thread gets at the helpers' expense, who keep helperRegisters
 //   Weight, Token        E4m3 or Bf16
 //   scaleRow(column)     row of the weight's scale grid (e4m3 only)

@@ -33,7 +33,7 @@ TEST(SkinnyGemm, ChoosesWhatWasMeasured) {
     int64_t columns, depth, tokens;
     SkinnyParameters
         parameters; // tile, row tiles, depth groups, split, stages, accumulators, successors, residency,
-                    // token rows, token blocks, weights first
+                    // token rows, token blocks, weights first, lead
   };
   const Row rows[] = {
       {2112, 7168, 1, {8, 1, 1, 7, 8, 7, 2, 0, 3}},   {2112, 7168, 16, {16, 1, 1, 7, 7, 6, 2, 0, 3}},
@@ -42,13 +42,13 @@ TEST(SkinnyGemm, ChoosesWhatWasMeasured) {
       {7168, 8192, 64, {64, 2, 1, 2, 5, 3, 1, 1, 2}},
       {2112, 7168, 64, {64, 1, 2, 2, 14, 12, 1, 2, 1, 1, 1, 4}},
       {12288, 1536, 64, {64, 1, 1, 1, 7, 6, 1, 2, 2, 1, 1, 0}},
-      {4096, 7168, 64, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 1, 0}},
+      {4096, 7168, 64, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 1, 0, 10}},
       {7168, 2048, 64, {64, 1, 1, 1, 7, 6, 1, 2, 2, 1, 1, 0}},
-      {2112, 7168, 128, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 2, 0}},
-      {12288, 1536, 128, {128, 2, 1, 1, 7, 6, 2, 2, 1, 1, 1, 5}},
-      {7168, 8192, 128, {128, 2, 1, 2, 7, 6, 1, 1, 1, 1, 1, 3}},
-      {4096, 7168, 128, {128, 1, 1, 2, 5, 4, 1, 1, 2, 1, 1, 0}},
-      {7168, 2048, 128, {64, 2, 1, 1, 5, 3, 1, 1, 2, 1, 2, 0}},
+      {2112, 7168, 128, {64, 1, 1, 2, 7, 6, 1, 1, 2, 1, 2, 0, 10}},
+      {12288, 1536, 128, {128, 2, 1, 1, 7, 6, 2, 1, 1, 1, 1, 5, 4}},
+      {7168, 8192, 128, {128, 2, 1, 2, 7, 6, 1, 1, 1, 1, 1, 3, 6}},
+      {4096, 7168, 128, {128, 1, 1, 2, 5, 4, 1, 1, 2, 1, 1, 0, 6}},
+      {7168, 2048, 128, {64, 2, 1, 1, 5, 3, 1, 1, 2, 1, 2, 0, 3}},
   };
   for (const Row &row : rows)
     EXPECT_TRUE(chosen({row.columns, row.depth, row.tokens, SkinnyFormat::e4m3xE4m3, {}}) == row.parameters)
@@ -109,6 +109,7 @@ TEST(SkinnyGemm, RefusesParametersThatWouldHangOrNotFit) {
   EXPECT_TRUE(has(reason([](auto &p) { p.tokenRows = 2; }), "token_rows is 0 or 1, not 2"));
   EXPECT_TRUE(has(reason([](auto &p) { p.tokenBlocks = 3; }), "not 16 * 3"));
   EXPECT_TRUE(has(reason([](auto &p) { p.weightsFirst = 9; }), "0 to weight_stages = 8, not 9"));
+  EXPECT_TRUE(has(reason([](auto &p) { p.lead = 3; }), "not 3 with successors 0"));
 }
 
 TEST(SkinnyGemm, LaunchOfFusedA) {
