@@ -18,7 +18,9 @@ constexpr std::pair<const char *, Member> kMembers[] = {
     {"weight_stages", &cuda::SkinnyParameters::weightStages}, {"token_stages", &cuda::SkinnyParameters::tokenStages},
     {"accumulators", &cuda::SkinnyParameters::accumulators},  {"successors", &cuda::SkinnyParameters::successors},
     {"residency", &cuda::SkinnyParameters::residency},        {"token_rows", &cuda::SkinnyParameters::tokenRows},
-    {"token_blocks", &cuda::SkinnyParameters::tokenBlocks},   {"weights_first", &cuda::SkinnyParameters::weightsFirst}};
+    {"token_blocks", &cuda::SkinnyParameters::tokenBlocks},   {"weights_first", &cuda::SkinnyParameters::weightsFirst},
+    {"lead", &cuda::SkinnyParameters::lead}};
+static_assert(std::size(kMembers) * sizeof(int) == sizeof(cuda::SkinnyParameters), "every parameter is an attribute");
 
 llvm::Expected<int64_t> readNumber(DictionaryAttr attribute, StringRef name) {
   auto number = attribute.getAs<IntegerAttr>(name);

@@ -5,6 +5,8 @@
 Without configs: those beside this file and the published ones of Kimi K2, where they are at hand. Fails where a phase's
 dump is longer than a person reads, where memory or time are not those of a laptop, and where a dump does not lead to the
 same plan.
+
+For GPUs, one model: every kernel of every entry becomes a cubin, for both architectures.
 """
 import os
 import pathlib
@@ -18,7 +20,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 PUBLISHED = HERE.parents[3] / "shared" / "data" / "kimi-k2" / "config"
 PHASES = ["import", "partition", "specialise", "fuse", "select", "codegen", "plan"]
 MAX_LINES, MAX_MEMORY, MAX_SECONDS = 5000, 1 << 30, 120  # a phase's dump; bytes; wall clock, on a busy machine
-WIDTH = 26
+GPU_CONFIGS = ["kimi-k2-instruct-0905", "deepseek-v3"]  # the first that is at hand
+GPU_TARGETS = ["cuda:sm_90a", "cuda:sm_80"]
+WIDTH = 29
 
 
 def configs():
@@ -39,18 +43,40 @@ def run(command):
     return said, time.monotonic() - start, usage.ru_maxrss * 1024
 
 
-def compile_whole(kimic, config, work):
+def gpu_runs(chosen):
+    """(config, target) for GPUs; none, said so, without NVRTC."""
+    chosen = {config.name.removesuffix(".config.json"): config for config in chosen}
+    wanted = [chosen[name] for name in GPU_CONFIGS if name in chosen][:1]
+    return [(config, target) for config in wanted for target in GPU_TARGETS]
+
+
+def find_nvrtc(kimic, work):
+    """Whether kimic finds it: what it says where it does not."""
+    work.mkdir(parents=True, exist_ok=True)
+    source = work / "none.mlir"
+    source.write_text('module attributes {kimi.target = "cuda:sm_90a"} {}\n')
+    done = subprocess.run([kimic, source, "--compile-from=codegen", "--compile-to=codegen", "-o", work / "out.mlir"],
+                          capture_output=True, text=True)
+    if done.returncode and "NVRTC" in done.stderr:
+        print(f"skipped: GPUs: {done.stderr.strip()}")
+        return False
+    return True
+
+
+def compile_whole(kimic, config, work, target):
     """Compiles to the plan; returns the row's columns and what is wrong."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    said, seconds, memory = run([kimic, config, "--weights=random", "--compile-to=plan", f"--dump-phases={work}",
-                                 "-o", work / "plan.mlir"])
+    said, seconds, memory = run([kimic, config, "--weights=random", f"--target={target}", "--compile-to=plan",
+                                 f"--dump-phases={work}", "-o", work / "plan.mlir"])
     times = dict(re.findall(r"^(\w+) +([\d.]+) s$", said, re.M))
     dumps = sorted(work.glob("0*.mlir"))
     lines = [sum(1 for _ in open(dump)) for dump in dumps]
     # Any dump leads to the same plan.
     run([kimic, work / "03-fuse.mlir", "--compile-from=select", "--compile-to=plan", "-o", work / "again.mlir"])
     faults = []
+    if target != "cpu" and "skinny_gemm" not in (work / "plan.mlir").read_text():
+        faults.append("no kernel is a skinny_gemm")
     if (work / "again.mlir").read_bytes() != (work / "plan.mlir").read_bytes():
         faults.append("the plan from 03-fuse.mlir is another one")
     if len(dumps) != len(PHASES):
@@ -69,9 +95,11 @@ def main():
     failed = False
     print("lines of each phase's dump / seconds it took; seconds in all; MiB at most")
     print(" " * WIDTH + "".join(f"{name:>13}" for name in PHASES + ["s", "MiB"]))
-    for config in [pathlib.Path(path) for path in sys.argv[3:]] or configs():
-        name = config.name.removesuffix(".config.json")
-        columns, faults = compile_whole(kimic, config.resolve(), work / name)
+    chosen = [pathlib.Path(path) for path in sys.argv[3:]] or configs()
+    runs = [(config, "cpu") for config in chosen] + (gpu_runs(chosen) if find_nvrtc(kimic, work) else [])
+    for config, target in runs:
+        name = config.name.removesuffix(".config.json") + ("" if target == "cpu" else " " + target.removeprefix("cuda:"))
+        columns, faults = compile_whole(kimic, config.resolve(), work / name.replace(" ", "-"), target)
         print(f"{name:{WIDTH}}" + "".join(f"{column:>13}" for column in columns), flush=True)
         for fault in faults:
             print(f"FAILED  {name}: {fault}")

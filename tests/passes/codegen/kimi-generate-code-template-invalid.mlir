@@ -8,7 +8,7 @@ module attributes {kimi.target = "cuda:sm_90a"} {
   // expected-error @+1 {{kernel 'edited': skinny_gemm: token_tile is 8, 16, 32, 64 or 128, token_blocks 1 or 2, and their product at least the 8 tokens of the entry, not 24 * 1}}
   kernel.func private @edited(%x: tensor<?x64xbf16> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %w: tensor<64x64xbf16>)
       -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
-      attributes {impl = #kernel.impl<"skinny_gemm", {accumulators = 1, depth_groups = 1, residency = 1, row_tiles = 1, rows = 8, split = 1, successors = 0, token_blocks = 1, token_rows = 0, token_stages = 2, token_tile = 24, weight_stages = 2, weights_first = 0}>} {
+      attributes {impl = #kernel.impl<"skinny_gemm", {accumulators = 1, depth_groups = 1, lead = 0, residency = 1, row_tiles = 1, rows = 8, split = 1, successors = 0, token_blocks = 1, token_rows = 0, token_stages = 2, token_tile = 24, weight_stages = 2, weights_first = 0}>} {
     %zero = arith.constant 0.0 : f32
     %c0 = arith.constant 0 : index
     %n = tensor.dim %x, %c0 : tensor<?x64xbf16>

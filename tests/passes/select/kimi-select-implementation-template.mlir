@@ -18,7 +18,7 @@
 // CHECK: call @layer(
 // CHECK: kernel.func private @linear_round_64x64({{.*}}impl = #kernel.impl<"generated"
 // CHECK: kernel.func private @linear_round_64x64_upto16(
-// CHECK-SAME: impl = #kernel.impl<"skinny_gemm", {accumulators = 1 : i64, depth_groups = 1 : i64, residency = {{[0-9]+}} : i64, row_tiles = 1 : i64, rows = 16 : i64, split = 1 : i64, successors = 0 : i64, token_blocks = 1 : i64, token_rows = 0 : i64, token_stages = {{[0-9]+}} : i64, token_tile = 16 : i64, weight_stages = {{[0-9]+}} : i64, weights_first = 0 : i64}>
+// CHECK-SAME: impl = #kernel.impl<"skinny_gemm", {accumulators = 1 : i64, depth_groups = 1 : i64, lead = 0 : i64, residency = {{[0-9]+}} : i64, row_tiles = 1 : i64, rows = 16 : i64, split = 1 : i64, successors = 0 : i64, token_blocks = 1 : i64, token_rows = 0 : i64, token_stages = {{[0-9]+}} : i64, token_tile = 16 : i64, weight_stages = {{[0-9]+}} : i64, weights_first = 0 : i64}>
 // CHECK: kernel.func private @linear_round_64x64_upto8(
 // CHECK-SAME: rows = 8 : i64
 // CHECK: kernel.func private @embedding_128x64({{.*}}impl = #kernel.impl<"generated"

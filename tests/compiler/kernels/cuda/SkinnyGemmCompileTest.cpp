@@ -74,13 +74,9 @@ std::vector<Case> allShapes(const std::string &architecture, std::vector<SkinnyF
   return cases;
 }
 
-TEST(SkinnyGemmCompile, EveryShapeForHopper) {
-  expectAllCompile(
-      allShapes("sm_90a", {SkinnyFormat::e4m3xE4m3, SkinnyFormat::e4m3xBf16, SkinnyFormat::bf16xBf16}));
-}
-
-TEST(SkinnyGemmCompile, EveryShapeForAmpere) {
-  expectAllCompile(allShapes("sm_80", {SkinnyFormat::e4m3xBf16, SkinnyFormat::bf16xBf16}));
+// What else there is, e4m3 x bf16 and sm_80, tests/compiler/whole compiles as part of whole models.
+TEST(SkinnyGemmCompile, EveryShape) {
+  expectAllCompile(allShapes("sm_90a", {SkinnyFormat::e4m3xE4m3, SkinnyFormat::bf16xBf16}));
 }
 
 TEST(SkinnyGemmCompile, EverySpliceClass) {
