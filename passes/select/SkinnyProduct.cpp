@@ -77,10 +77,12 @@ bool isTransposedProduct(linalg::GenericOp op) {
   return op.getIndexingMapsArray() == SmallVector<AffineMap>{map(0, 2), map(1, 2), map(0, 1)};
 }
 
-/// Whose number the first, only unknown size of the argument is.
-std::optional<DimSymbol> rowsOf(FuncOp kernel, unsigned argument) {
+/// Whose number the rows of an argument [rows, ..] are, each of `depth` values; nothing where it has others.
+std::optional<DimSymbol> rowsOf(FuncOp kernel, unsigned argument, int64_t depth) {
   SmallVector<kernel::ExtentAttr> dims = kernel.getArgumentDims(argument);
-  if (dims.size() != 1 || dims[0].getMultiplier() != 1 || dims[0].getDivisor() != 1)
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(kernel.getArgumentTypes()[argument]).getShape();
+  if (dims.size() != 1 || dims[0].getMultiplier() != 1 || dims[0].getDivisor() != 1 || shape.empty() ||
+      !ShapedType::isDynamic(shape[0]) || ShapedType::getNumElements(shape.drop_front()) != depth)
     return std::nullopt;
   return dims[0].getSymbol();
 }
@@ -92,7 +94,7 @@ std::optional<SkinnyProduct> matchProduct(FuncOp kernel, linalg::GenericOp op) {
   auto weightType = cast<RankedTensorType>(op.getDpsInputs()[1].getType());
   if (!x || !w || !weightType.hasStaticShape() || (x->scales && !w->scales))
     return std::nullopt;
-  auto rows = rowsOf(kernel, x->argument);
+  auto rows = rowsOf(kernel, x->argument, weightType.getShape()[1]);
   if (!rows)
     return std::nullopt;
   auto format = x->scales   ? cuda::SkinnyFormat::e4m3xE4m3

@@ -52,3 +52,31 @@ module attributes {kimi.target = "cpu"} {
     kernel.return %x : tensor<8xf32>
   }
 }
+
+// -----
+
+// Rows that are two of every token's are not the rows of the step.
+#full = affine_map<(t, n, k) -> (t, k)>
+#weight = affine_map<(t, n, k) -> (n, k)>
+#out = affine_map<(t, n, k) -> (t, n)>
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'halves': skinny_gemm takes one product x[t, k] * w[n, k] of bf16 or block-scaled e4m3, row-major; here are 0}}
+  kernel.func private @halves(%h: tensor<?x2x64xbf16> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %w: tensor<64x64xbf16>)
+      -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 2 by 1>]}) attributes {impl = #kernel.impl<"skinny_gemm", {rows = 8}>} {
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %x = tensor.collapse_shape %h [[0, 1], [2]] : tensor<?x2x64xbf16> into tensor<?x64xbf16>
+    %n = tensor.dim %x, %c0 : tensor<?x64xbf16>
+    %e = tensor.empty(%n) : tensor<?x64xf32>
+    %i = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %y = linalg.generic {indexing_maps = [#full, #weight, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x, %w : tensor<?x64xbf16>, tensor<64x64xbf16>) outs(%i : tensor<?x64xf32>) {
+    ^bb0(%a: bf16, %b: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      %1 = arith.extf %b : bf16 to f32
+      %2 = math.fma %0, %1, %o : f32
+      linalg.yield %2 : f32
+    } -> tensor<?x64xf32>
+    kernel.return %y : tensor<?x64xf32>
+  }
+}
