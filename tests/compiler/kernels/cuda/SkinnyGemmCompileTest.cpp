@@ -65,7 +65,7 @@ std::vector<Case> allShapes(const std::string &architecture, std::vector<SkinnyF
   std::vector<Case> cases;
   for (auto [columns, depth] :
        {std::pair{2112, 7168}, {12288, 1536}, {7168, 8192}, {4096, 7168}, {7168, 2048}})
-    for (int64_t tokens : {1, 16, 32, 64, 128})
+    for (int64_t tokens : {1, 16, 64, 128})
       for (SkinnyFormat format : formats) {
         const std::vector<int64_t> segments =
             columns == 2112 ? std::vector<int64_t>{1536, 576} : std::vector<int64_t>{};
@@ -81,7 +81,7 @@ TEST(SkinnyGemmCompile, EveryShape) {
 
 TEST(SkinnyGemmCompile, EverySpliceClass) {
   std::vector<Case> cases;
-  for (int64_t tokens : {1, 16, 64, 128}) {
+  for (int64_t tokens : {16, 128}) {
     for (const char *epilogue : {"residual", "swiglu", "quantise"}) {
       cases.push_back({{4096, 7168, tokens, SkinnyFormat::e4m3xE4m3, {}}, "none", epilogue, "sm_90a"});
       cases.push_back({{4096, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "scale", epilogue, "sm_90a"});
