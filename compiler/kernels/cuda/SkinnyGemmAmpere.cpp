@@ -66,8 +66,9 @@ llvm::Error checkSkinnyAmpere(const SkinnyProblem &problem, const SkinnyParamete
   if (p.weightStages < 2)
     return refuse("skinny_gemm for sm_80: weight_stages is at least 2, not %d", p.weightStages);
   if (const int bytes = sharedBytes(problem, p); bytes > mostSharedBytes)
-    return refuse("skinny_gemm for sm_80: %d bytes of shared memory, %d are there: take fewer weight_stages", bytes,
-                  mostSharedBytes);
+    return refuse("skinny_gemm for sm_80 would need %d bytes of shared memory for %d rows and %d tokens, %d are there: take "
+                  "fewer weight_stages, or an epilogue of fewer columns per block",
+                  bytes, 64 * p.rowTiles, p.tokenTile, mostSharedBytes);
   SkinnyParameters checked = p; // what both architectures ask for
   checked.depthGroups = 1;
   return checkSkinny(problem, checked, {}, epilogue);
