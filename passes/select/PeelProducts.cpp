@@ -147,7 +147,7 @@ struct PeelProducts : kimi::passes::impl::PeelProductsBase<PeelProducts> {
     auto target = kimi::passes::Target::of(getOperation());
     if (failed(target))
       return signalPassFailure();
-    auto templates = kimi::passes::templatesOf(**target);
+    auto templates = kimi::passes::templatesOf(getOperation(), **target);
     auto overrides = kimi::passes::Overrides::of(getOperation(), kimi::passes::implementationsOf(templates));
     if (failed(overrides))
       return signalPassFailure();

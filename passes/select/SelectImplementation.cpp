@@ -62,7 +62,7 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
     auto target = kimi::passes::Target::of(getOperation());
     if (failed(target))
       return signalPassFailure();
-    auto templates = kimi::passes::templatesOf(**target);
+    auto templates = kimi::passes::templatesOf(getOperation(), **target);
     auto overrides = kimi::passes::Overrides::of(getOperation(), kimi::passes::implementationsOf(templates));
     if (failed(overrides))
       return signalPassFailure();
@@ -72,10 +72,6 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
           builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func, (*target)->tiles()))));
       func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kimi::passes::kGenerated), parameters));
     }
-    // --weights=reference: a tuned implementation would have to be told where in the checkpoint's file its weight lies.
-    auto mode = getOperation()->getAttrOfType<StringAttr>(kimi::model::kWeightsAttr);
-    if (mode && mode.getValue() == "reference")
-      templates.clear();
     if (failed(checkServed(*overrides, kimi::passes::instantiateTemplates(getOperation(), templates, *overrides))))
       signalPassFailure();
   }

@@ -58,9 +58,11 @@ private:
 
 } // namespace
 
-std::vector<std::unique_ptr<Template>> templatesOf(const Target &target) {
+std::vector<std::unique_ptr<Template>> templatesOf(ModuleOp module, const Target &target) {
   std::vector<std::unique_ptr<Template>> templates;
-  if (target.kind() == TargetKind::cuda)
+  auto weights = module->getAttrOfType<StringAttr>(model::kWeightsAttr);
+  bool isReference = weights && weights.getValue() == "reference";
+  if (target.kind() == TargetKind::cuda && !isReference)
     templates.push_back(std::make_unique<SkinnyGemmTemplate>(static_cast<const CudaTarget &>(target)));
   return templates;
 }

@@ -18,8 +18,9 @@ public:
   virtual llvm::Expected<mlir::DictionaryAttr> choose(kernel::FuncOp kernel, int64_t rows) const = 0;
 };
 
-/// Those of `target`, best first; none where `generated` is all there is.
-std::vector<std::unique_ptr<Template>> templatesOf(const Target &target);
+/// Those that may serve `module` on `target`, best first; none where `generated` is all there is, and none where weights stay
+/// in the checkpoint's files (kimi.weights = "reference"): a template would have to be told where in a file its weight lies.
+std::vector<std::unique_ptr<Template>> templatesOf(mlir::ModuleOp module, const Target &target);
 
 /// What --impl may name: `generated`, and the templates.
 llvm::SmallVector<llvm::StringRef> implementationsOf(llvm::ArrayRef<std::unique_ptr<Template>> templates);

@@ -97,3 +97,16 @@ module attributes {kimi.target = "cpu", kimi.overrides = ["linear=skinny_gemm"]}
     return %a : tensor<?x32xf32>
   }
 }
+
+// -----
+
+// Weights that stay where the checkpoint has them are read by generated code alone; to ask for more is an error.
+// expected-error @+1 {{--impl linear=skinny_gemm: 'linear' has no implementation 'skinny_gemm'; it can be served by: generated}}
+module attributes {kimi.target = "cuda:sm_90a", kimi.weights = "reference", kimi.overrides = ["linear=skinny_gemm"]} {
+  kimi.weight @w : tensor<64x64xbf16> from "w"
+  func.func private @f(%h: tensor<?x64xbf16>) -> tensor<?x64xf32> {
+    %w = kimi.load_weight @w : tensor<64x64xbf16>
+    %a = kimi.linear %h, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+    return %a : tensor<?x64xf32>
+  }
+}
