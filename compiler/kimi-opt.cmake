@@ -6,3 +6,4 @@ target_link_libraries(compiler_registration PUBLIC dialects_kimi dialects_kernel
 
 add_executable(kimi-opt kimi-opt.cpp)
 target_link_libraries(kimi-opt PRIVATE compiler_registration)
+share_mlir_headers(compiler_registration kimi-opt)

@@ -10,4 +10,5 @@ if(NOT missing)
   add_library(passes_pipeline STATIC Pipeline.cpp)
   target_link_libraries(passes_pipeline PUBLIC passes_partition passes_specialise passes_fuse passes_select
                                                passes_codegen passes_plan)
+  share_mlir_headers(passes_pipeline)
 endif()
