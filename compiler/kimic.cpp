@@ -149,7 +149,7 @@ int chooseTarget(std::string &chosen) {
   chosen = target == "cpu" ? "cpu:x86-64-v3" : std::string(target);
   const bool known = llvm::StringSwitch<bool>(chosen)
                          .Cases({"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64", "cpu:native", "cuda:sm_90a",
-                                 "cuda:sm_80"}, true)
+                                 "cuda:sm_80", "cuda:sm_90"}, true)
                          .Default(false);
   if (chosen == "cpu:native")
     chosen = kimi::passes::nativeTarget();

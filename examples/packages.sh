@@ -8,7 +8,7 @@ install_packages() {
     libspdlog-dev libfmt-dev libcli11-dev libxxhash-dev zlib1g-dev libzstd-dev curl)
   if [ "${1:-build}" = test ]; then
     packages+=(libgtest-dev libgmock-dev libboost-context1.81-dev python3 python3-venv qemu-user gcc-aarch64-linux-gnu
-      libc6-dev-arm64-cross)
+      libc6-dev-arm64-cross clang-22 libclang-rt-22-dev)
   fi
   local missing=()
   for package in "${packages[@]}"; do

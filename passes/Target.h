@@ -14,13 +14,15 @@ struct TaskTiles {
   int64_t productRows, productColumns; // sums over a shared dimension: matrix products
   int64_t reductionRows;               // sums along rows: norms, top-k
   int64_t elementwiseRows;
+  int64_t attentionHeads; // at most; of one token
 };
 
 enum class TargetKind { cpu, cuda };
 
 class Target {
 public:
-  /// "cpu..", "cuda:sm_90a", "cuda:sm_80". Errors name the targets there are.
+  /// "cpu..", "cuda:sm_90a", "cuda:sm_80"; "cuda:sm_90" is sm_80's code for a Hopper GPU, to check it there. Errors name
+  /// the targets there are.
   static llvm::Expected<std::unique_ptr<Target>> parse(llvm::StringRef name);
   /// Of the module's kimi.target; cpu:x86-64-v3 where there is none. Reports errors at the module.
   static mlir::FailureOr<std::unique_ptr<Target>> of(mlir::ModuleOp module);
@@ -49,6 +51,8 @@ public:
   bool readsPanels() const override { return false; }
   /// "sm_90a", as NVRTC spells it.
   llvm::StringRef architecture() const { return arch; }
+  /// Whether it has wgmma, the copy engine (TMA), clusters and dependent launch.
+  bool isHopper() const { return arch == "sm_90a"; }
   /// The most that one block may have.
   int64_t sharedBytes() const { return shared; }
   /// Of the GPUs that kernels are tuned for; others run them, too.

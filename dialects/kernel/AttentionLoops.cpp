@@ -10,15 +10,17 @@ using namespace kimi::kernel;
 
 namespace {
 
-constexpr int64_t kHeadsPerTask = 8;     // heads share each cached row while it is in the first-level cache
+constexpr int64_t kHeadsPerTask = 8;     // of a kernel without an implementation; select writes it into the tile
 constexpr int64_t kQueriesPerBlock = 16; // expanded form: queries that share one expanded block
 constexpr double kNoScore = -1e30;       // below every score; finite, so that differences stay numbers
 
-int64_t largestDivisor(int64_t value, int64_t most) {
-  for (int64_t divisor = std::min(value, most); divisor > 1; --divisor)
-    if (value % divisor == 0)
-      return divisor;
-  return 1;
+/// Heads of one task: they share each cached row while it is near.
+int64_t headsPerTask(PagedAttentionOp op) {
+  auto func = op->getParentOfType<FuncOp>();
+  auto impl = func ? func.getImplAttr() : ImplAttr();
+  auto tile = impl ? impl.getParameters().getAs<DenseI64ArrayAttr>("tile") : DenseI64ArrayAttr();
+  int64_t heads = cast<RankedTensorType>(op.getQuery().getType()).getDimSize(1);
+  return largestDivisor(heads, tile && tile.size() == 2 ? tile[1] : kHeadsPerTask);
 }
 
 Value minWith(BodyBuilder &body, int64_t limit, Value begin, Value end) {
@@ -87,12 +89,11 @@ Value divideBySum(BodyBuilder &body, Softmax state) {
   });
 }
 
-/// A 2-D slice of a tensor whose other sizes are 1.
+/// A 2-D slice of a 3-D tensor: sizes[0] is 1.
 Value slice2(BodyBuilder &body, Value source, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes) {
   SmallVector<int64_t> shape;
-  for (OpFoldResult size : sizes)
-    if (!isConstantIntValue(size, 1) || shape.size() > 2)
-      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  for (OpFoldResult size : sizes.drop_front())
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
   auto element = cast<RankedTensorType>(source.getType()).getElementType();
   SmallVector<OpFoldResult> strides(offsets.size(), body.b.getIndexAttr(1));
   return tensor::ExtractSliceOp::create(body.b, body.loc, RankedTensorType::get(shape, element), source, offsets,
@@ -127,7 +128,7 @@ FailureOr<SmallVector<Value>> PagedAttentionOp::buildLoops(OpBuilder &builder) {
   auto query = cast<RankedTensorType>(getQuery().getType());
   int64_t heads = query.getDimSize(1), latent = query.getDimSize(2);
   int64_t rope = cast<RankedTensorType>(getQueryRope().getType()).getDimSize(2);
-  int64_t group = largestDivisor(heads, kHeadsPerTask);
+  int64_t group = headsPerTask(*this);
   OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
   auto attr = [&](int64_t value) -> OpFoldResult { return builder.getIndexAttr(value); };
 

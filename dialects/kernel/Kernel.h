@@ -39,6 +39,14 @@ inline constexpr int64_t kBlockTokens = 64;  // positions in one cache block
 inline constexpr int64_t kNumDims = 16;      // entries of the dims array that kernels receive (runtime/README.md)
 inline constexpr int64_t kPanelWidth = 16;   // output columns in one panel; also the lanes of a vector of f32
 
+/// At most `most`.
+inline int64_t largestDivisor(int64_t value, int64_t most) {
+  int64_t divisor = std::max<int64_t>(std::min(value, most), 1);
+  while (value % divisor != 0)
+    --divisor;
+  return divisor;
+}
+
 /// What codegen leaves. On every kernel.func: its grid, an array of #kernel.extent; its name in the code file; for a GPU, its
 /// cubin's file name and #kernel.launch. On the module, for a CPU: the shared object's file name.
 inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";

@@ -74,7 +74,7 @@ FailureOr<TemplateCode> writeSkinny(FuncOp kernel, const CudaTarget &target) {
   FailureOr<cuda::Splice> epilogue = writeSkinnyEpilogue(kernel, *product);
   if (failed(epilogue))
     return failure();
-  Variant variant{product->problem(parameters->first), parameters->second, *epilogue, target.architecture() == "sm_80"};
+  Variant variant{product->problem(parameters->first), parameters->second, *epilogue, !target.isHopper()};
   if (llvm::Error error = variant.check())
     return kernel.emitError() << "kernel '" << kernel.getSymName() << "': " << llvm::toString(std::move(error));
   cuda::SkinnyLaunch launch = variant.launch();

@@ -31,7 +31,16 @@ Shape shapeOf(FuncOp func, int64_t resultRank) {
   return shape;
 }
 
-/// Kernels whose operations lay out their own grid (attention, sort, scatter, sample) have an empty tile.
+/// Tokens and heads of one task of attention.
+std::optional<SmallVector<int64_t>> attentionTile(FuncOp func, int64_t mostHeads) {
+  std::optional<SmallVector<int64_t>> tile;
+  func.walk([&](kimi::kernel::PagedAttentionOp op) {
+    tile = {1, kimi::kernel::largestDivisor(cast<ShapedType>(op.getQuery().getType()).getDimSize(1), mostHeads)};
+  });
+  return tile;
+}
+
+/// Kernels whose other operations lay out their own grid (expanded attention, sort, scatter, sample) have an empty tile.
 bool hasOwnGrid(FuncOp func) {
   bool own = false;
   func.walk([&](Operation *op) {
@@ -42,6 +51,8 @@ bool hasOwnGrid(FuncOp func) {
 
 /// Rows and columns of one task; reductions along rows keep whole rows.
 SmallVector<int64_t> tileOf(FuncOp func, const kimi::passes::TaskTiles &tiles) {
+  if (auto tile = attentionTile(func, tiles.attentionHeads))
+    return *tile;
   if (func.getNumResults() == 0 || hasOwnGrid(func))
     return {};
   int64_t rank = cast<ShapedType>(func.getResultTypes()[0]).getRank();

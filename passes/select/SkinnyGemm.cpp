@@ -37,7 +37,7 @@ cuda::Splice elementEpilogue(int64_t columns) {
 
 llvm::Expected<cuda::SkinnyParameters> chooseSkinny(const CudaTarget &target, const cuda::SkinnyProblem &problem) {
   cuda::Splice epilogue = elementEpilogue(problem.columns);
-  if (target.architecture() == "sm_80")
+  if (!target.isHopper())
     return cuda::chooseSkinnyAmpere(problem, {}, epilogue);
   return cuda::chooseSkinny(problem, {}, epilogue, static_cast<int>(target.multiprocessors()));
 }

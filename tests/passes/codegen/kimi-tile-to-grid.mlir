@@ -94,3 +94,39 @@ kernel.func @cut(%x: tensor<?x8xf32> {kernel.dims = [#kernel.extent<tokens * 1 b
 kernel.func @argument(%x: tensor<8xf32>) -> tensor<8xf32> {
   kernel.return %x : tensor<8xf32>
 }
+
+// -----
+
+// Attention: a task is one token and as many heads as the tile says at most and divide all: 3 of 6.
+// CHECK-LABEL: kernel.func @attention
+// CHECK-SAME: kernel.grid = [#kernel.extent<tokens * 1 by 1>, #kernel.extent<one * 6 by 3>]
+// CHECK: scf.forall (%[[T:.*]], %[[H:.*]]) = (0, 0) to (%{{.*}}, 6) step (1, 3)
+// CHECK: tensor.extract_slice %{{.*}}[%[[T]], %[[H]], 0] [1, 3, 32] [1, 1, 1] : tensor<?x6x32xf32> to tensor<3x32xf32>
+kernel.func @attention(%q: tensor<?x6x32xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]},
+                       %r: tensor<?x6x16xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %cache: memref<?x64x48xbf16> {kernel.dims = [#kernel.extent<cache_blocks * 1 by 1>]},
+                       %p: tensor<?xi32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]},
+                       %tables: tensor<?x?xi32> {kernel.dims = [#kernel.extent<sequences * 1 by 1>, #kernel.extent<table_blocks * 1 by 1>]})
+    -> (tensor<?x6x32xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+    attributes {impl = #kernel.impl<"generated", {tile = array<i64: 1, 4>}>} {
+  %y = kernel.paged_attention %q, %r, %cache, %p, %p, %tables scale 1.250000e-01
+      : tensor<?x6x32xf32>, tensor<?x6x16xf32>, memref<?x64x48xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+        -> tensor<?x6x32xf32>
+  kernel.return %y : tensor<?x6x32xf32>
+}
+
+// -----
+
+// One head by itself stays a row of the product.
+// CHECK-LABEL: kernel.func @one_head
+// CHECK: tensor.extract_slice %{{.*}} [1, 1, 32] [1, 1, 1] : tensor<?x5x32xf32> to tensor<1x32xf32>
+kernel.func @one_head(%q: tensor<?x5x32xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]},
+                      %r: tensor<?x5x16xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %cache: memref<?x64x48xbf16> {kernel.dims = [#kernel.extent<cache_blocks * 1 by 1>]},
+                      %p: tensor<?xi32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]},
+                      %tables: tensor<?x?xi32> {kernel.dims = [#kernel.extent<sequences * 1 by 1>, #kernel.extent<table_blocks * 1 by 1>]})
+    -> (tensor<?x5x32xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+    attributes {impl = #kernel.impl<"generated", {tile = array<i64: 1, 4>}>} {
+  %y = kernel.paged_attention %q, %r, %cache, %p, %p, %tables scale 1.250000e-01
+      : tensor<?x5x32xf32>, tensor<?x5x16xf32>, memref<?x64x48xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+        -> tensor<?x5x32xf32>
+  kernel.return %y : tensor<?x5x32xf32>
+}
