@@ -97,7 +97,6 @@ private:
     auto shared = func->getAttrOfType<IntegerAttr>(kSharedBytesAttr);
     if (shared && shared.getInt() > 0)
       os << "  extern __shared__ __align__(128) u8 shared[];\n";
-    os << "  let_successors_start();\n";
   }
 
   LogicalResult printBlock(Block &block) {

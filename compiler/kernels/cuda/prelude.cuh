@@ -88,11 +88,3 @@ __device__ inline float minimum(float a, float b) {
   asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
   return result;
 }
-
-// Programmatic dependent launch: once every block has said so, a kernel that waits by itself may take the room that is
-// left on the multiprocessors, and ask for its weights. Said first: a kernel's last blocks are its longest wait.
-__device__ inline void let_successors_start() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
-}

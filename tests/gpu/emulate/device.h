@@ -106,7 +106,6 @@ inline float fminf(float a, float b) { return __builtin_fminf(a, b); }
 
 //===- PTX ISA 9.0: "Data Movement and Conversion Instructions: cvt", "Floating Point Instructions: max, min" ---===//
 
-inline void ptx_griddepcontrol_launch_dependents() {} // kernels run one after another
 inline void ptx_max_NaN_f32(float &d, float a, float b) {
   d = a != a || b != b ? __uint_as_float(0x7fffffff) : __builtin_fmaxf(a, b);
 }

@@ -14,7 +14,6 @@
 
 // CU: extern "C" __global__ void __launch_bounds__(256, 1)
 // CU-NEXT: linear_swiglu_round_64x32(const i64 *__restrict__ dims, u8 *__restrict__ b0,
-// CU: let_successors_start();
 // CU: if (u64(task0) < u64(
 // CU: fmaf(to_f32({{v[0-9]+}}), {{v[0-9]+}}, s0)
 // CU: __shfl_xor_sync(0xffffffff, s0, 16, 32)
