@@ -264,7 +264,8 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
     p.accumulators = p.depthGroups = 1;
   // Tokens come from L2, weights from memory: a few stages bridge that latency, all else is for weights.
   const bool wide = problem.format != SkinnyFormat::e4m3xE4m3; // tokens of two bytes
-  const int tokenStages = tile <= 32        ? 32
+  const int tokenStages = chooser.hasWideSpans() ? (tile == 32 ? 3 : 5) // 32 KiB of weights a stage: they need the room
+                          : tile <= 32      ? 32
                           : wide            ? 3
                           : tile == 128     ? (p.residency == 1 ? 6 : 3)
                           : p.rowTiles == 2 ? 3
