@@ -45,6 +45,7 @@ void buildPhase(Phase phase, OpPassManager &passes, const PipelineOptions &optio
     // Implementations first: what they accept decides the layouts; costs describe the outcome.
     passes.addPass(passes::createPeelProducts());
     passes.addPass(passes::createSelectImplementation());
+    passes.addPass(passes::createJoinReaders());
     passes.addPass(passes::createSelectLayout());
     passes.addPass(passes::createEstimateCost());
     return;

@@ -5,9 +5,9 @@
 
 namespace kimi::passes {
 
-/// `struct Epilogue` of class element for `kernel`, whose product is `product`: per call one row and as many columns as
-/// the splice is wide. Its arguments are those buffers of the kernel, arguments and result, that the template does not
-/// read itself: "u8 *b3". Errors are reported at the kernel.
+/// `struct Epilogue` for `kernel`, whose product is `product`, of the class found by select: per call one row and as many
+/// columns as the splice is wide. Its arguments are those buffers of the kernel, arguments and results, that the template
+/// does not read itself: "u8 *b3". Errors are reported at the kernel.
 mlir::FailureOr<cuda::Splice> writeSkinnyEpilogue(kernel::FuncOp kernel, const SkinnyProduct &product);
 
 /// "b3": a kernel's buffers in CUDA C++, arguments first, then results.

@@ -16,23 +16,25 @@ namespace {
 /// The names of all arguments in the kernel's own order: the template's for its operands, b3 for the others.
 std::vector<std::string> argumentOrder(FuncOp kernel, const SkinnyProduct &product) {
   std::vector<std::string> order;
-  for (unsigned number = 0; number <= kernel.getNumArguments(); ++number)
-    order.push_back(number == product.weight         ? "weight"
-                    : number == product.activations  ? "activations"
-                    : number == product.weightScales ? "weightScales"
-                    : number == product.tokenScales  ? "tokenScales"
-                                                     : bufferName(number));
+  for (unsigned number = 0; number < kernel.getNumArguments() + kernel.getNumResults(); ++number)
+    order.push_back(number == product.weight                                ? "weight"
+                    : number == product.activations                         ? "activations"
+                    : number == product.weightScales                        ? "weightScales"
+                    : number == product.tokenScales                         ? "tokenScales"
+                    : product.twin && number == product.twin->weight        ? "twinWeight"
+                    : product.twin && number == product.twin->scales        ? "twinScales"
+                                                                            : bufferName(number));
   return order;
 }
 
-/// Maps of the template are the weight's, then the activations'.
+/// Maps of the template are the weights', then the activations'.
 ArrayAttr tensorMaps(FuncOp kernel, const SkinnyProduct &product, ArrayRef<cuda::SkinnyMap> maps) {
   constexpr int64_t kSwizzle = 128;
   Builder b(kernel.getContext());
   SmallVector<Attribute> attributes;
   for (auto [number, map] : llvm::enumerate(maps)) {
-    bool isWeight = number == 0;
-    unsigned argument = isWeight ? product.weight : product.activations;
+    bool isWeight = number + 1 < maps.size();
+    unsigned argument = !isWeight ? product.activations : number == 0 ? product.weight : product.twin->weight;
     auto one = [&](int64_t size) { return ExtentAttr::get(b.getContext(), kernel::DimSymbol::one, size); };
     auto rows = isWeight ? one(map.shape[1]) : ExtentAttr::get(b.getContext(), product.rows);
     attributes.push_back(kernel::TensorMapAttr::get(b.getContext(), argument,

@@ -6,12 +6,12 @@ include "mlir/Pass/PassBase.td"
 def PeelProducts : Pass<"kimi-peel-products", "::mlir::ModuleOp"> {
   let summary = "Split kernels of several matrix products into kernels of one, where a template could serve them";
   let description = [{
-    A template computes one product. Where the target has one that may serve (`kimi.overrides` can forbid it), all products
-    of a kernel but the last become kernels of their own; their sums stay f32, so nothing is rounded that was not before.
-    Does nothing for targets without templates.
+    A template computes one product, or two that differ in the weight alone. Where the target has one that may serve
+    (`kimi.overrides` can forbid it), all other products of a kernel but the last become kernels of their own; their sums stay f32,
+    so nothing is rounded that was not before. Does nothing for targets without templates.
 
-    Before: `%y = kernel.call @linear_swiglu_round_64x32(%x, %gate, %up)`
-    After: `%g = kernel.call @linear_64x32(%x, %gate)`, `%y = kernel.call @linear_swiglu_round_64x32(%x, %up, %g)`
+    Before: `%y = kernel.call @linear_add_64x32(%x, %w, %z, %v)`
+    After: `%g = kernel.call @linear_64x32(%x, %w)`, `%y = kernel.call @linear_add_64x32(%z, %v, %g)`
   }];
   let dependentDialects = ["::kimi::kernel::KernelDialect"];
 }
@@ -30,6 +30,20 @@ def SelectImplementation : Pass<"kimi-select-implementation", "::mlir::ModuleOp"
     Before: `kernel.func private @linear_4x8(..) attributes {kernel.ops = ["linear"]}`
     After: `kernel.func private @linear_4x8(..) attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 64>}>, ..}`
   }];
+}
+
+def JoinReaders : Pass<"kimi-join-readers", "::mlir::ModuleOp"> {
+  let summary = "Join a template's kernel and the kernel that alone reads its result, where the template computes both";
+  let description = [{
+    Fusion has one root per kernel. A template may compute more behind its product than elementwise operations: maxima over 128
+    columns, and so the quantisation of its result. Where a kernel with a template's implementation has one result, one
+    generated kernel is all that reads it, and the template accepts both bodies as one (`kimi.overrides` can forbid it), the two
+    become one kernel. Roundings between them stay. Nothing else changes: entries that run generated code call both.
+
+    Before: `%y = kernel.call @linear_round_256x64_upto8(%x, %w)`, `%c:2 = kernel.call @quantise_256(%y)`
+    After: `%c:2 = kernel.call @linear_round_quantise_256x64_upto8(%x, %w)`
+  }];
+  let dependentDialects = ["::kimi::kernel::KernelDialect"];
 }
 
 def SelectLayout : Pass<"kimi-select-layout", "::mlir::ModuleOp"> {

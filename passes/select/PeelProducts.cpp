@@ -142,6 +142,14 @@ private:
   SmallVector<unsigned> arguments; // that the product reads
 };
 
+/// Whether a template takes all products at once, with what follows them.
+bool isServedWhole(FuncOp kernel) {
+  llvm::Expected<SkinnyProduct> whole = kimi::passes::findSkinnyProduct(kernel);
+  if (!whole)
+    llvm::consumeError(whole.takeError());
+  return bool(whole);
+}
+
 struct PeelProducts : kimi::passes::impl::PeelProductsBase<PeelProducts> {
   void runOnOperation() override {
     auto target = kimi::passes::Target::of(getOperation());
@@ -155,7 +163,7 @@ struct PeelProducts : kimi::passes::impl::PeelProductsBase<PeelProducts> {
     for (auto kernel : llvm::to_vector(getOperation().getOps<FuncOp>())) {
       bool isWanted = llvm::any_of(templates, [&](auto &tuned) { return overrides->allow(kernel, tuned->name()); });
       SmallVector<SkinnyProduct> products = isWanted ? kimi::passes::findSkinnyProducts(kernel) : SmallVector<SkinnyProduct>();
-      if (products.empty())
+      if (products.size() < 2 || isServedWhole(kernel))
         continue;
       for (const SkinnyProduct &product : ArrayRef(products).drop_back())
         Peeling(kernel, product, symbols).run(getOperation());

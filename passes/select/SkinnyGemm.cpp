@@ -31,12 +31,8 @@ llvm::Expected<int64_t> readNumber(DictionaryAttr attribute, StringRef name) {
 
 } // namespace
 
-cuda::Splice elementEpilogue(int64_t columns) {
-  return {cuda::SpliceClass::element, columns % 4 == 0 ? 4 : columns % 2 == 0 ? 2 : 1, "", {}};
-}
-
-llvm::Expected<cuda::SkinnyParameters> chooseSkinny(const CudaTarget &target, const cuda::SkinnyProblem &problem) {
-  cuda::Splice epilogue = elementEpilogue(problem.columns);
+llvm::Expected<cuda::SkinnyParameters> chooseSkinny(const CudaTarget &target, const cuda::SkinnyProblem &problem,
+                                                    const cuda::Splice &epilogue) {
   if (!target.isHopper())
     return cuda::chooseSkinnyAmpere(problem, {}, epilogue);
   return cuda::chooseSkinny(problem, {}, epilogue, static_cast<int>(target.multiprocessors()));

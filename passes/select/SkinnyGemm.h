@@ -11,16 +11,14 @@ namespace kimi::passes {
 
 inline constexpr llvm::StringLiteral kSkinnyGemm = "skinny_gemm";
 
-/// Parameters for `problem` with an epilogue of class element; an error where the target's template cannot serve it.
-llvm::Expected<cuda::SkinnyParameters> chooseSkinny(const CudaTarget &target, const cuda::SkinnyProblem &problem);
+/// Parameters for `problem` with this epilogue; an error where the target's template cannot serve it.
+llvm::Expected<cuda::SkinnyParameters> chooseSkinny(const CudaTarget &target, const cuda::SkinnyProblem &problem,
+                                                    const cuda::Splice &epilogue);
 
 /// {rows = 16, token_tile = 16, ..}: what #kernel.impl<"skinny_gemm", ..> holds.
 mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context, int64_t rows, const cuda::SkinnyParameters &parameters);
 
 /// The way back: the most rows, and the parameters. An error names what is missing.
 llvm::Expected<std::pair<int64_t, cuda::SkinnyParameters>> fromAttribute(mlir::DictionaryAttr attribute);
-
-/// An epilogue of class element for `columns` columns, its text still to come.
-cuda::Splice elementEpilogue(int64_t columns);
 
 } // namespace kimi::passes

@@ -1,4 +1,4 @@
-#include "passes/select/SkinnyProduct.h"
+#include "passes/select/SpliceClass.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -13,8 +13,6 @@ using kimi::kernel::FuncOp;
 namespace kimi::passes {
 
 namespace {
-
-constexpr int64_t kScaleBlock = 128;
 
 /// Where an operand comes from: an argument, and the argument with its scales.
 struct Operand {
@@ -100,68 +98,44 @@ std::optional<SkinnyProduct> matchProduct(FuncOp kernel, linalg::GenericOp op) {
   auto format = x->scales   ? cuda::SkinnyFormat::e4m3xE4m3
                 : w->scales ? cuda::SkinnyFormat::e4m3xBf16
                             : cuda::SkinnyFormat::bf16xBf16;
-  return SkinnyProduct{op,        w->argument,           x->argument,          w->scales, x->scales,
-                       *rows,     weightType.getShape()[0], weightType.getShape()[1], format};
+  return SkinnyProduct{op,    w->argument,              x->argument,              w->scales, x->scales,
+                       *rows, weightType.getShape()[0], weightType.getShape()[1], format,    {}, {}};
 }
 
 llvm::Error refuse(FuncOp kernel, const Twine &why) {
   return llvm::createStringError("kernel '" + kernel.getSymName() + "': " + why);
 }
 
-/// What may follow a product: elementwise operations [t, n], which read arguments where their maps say.
-bool isElementwise(linalg::GenericOp op, int64_t columns) {
-  bool isScalar = llvm::all_of(op.getBody()->without_terminator(), [](Operation &scalar) {
-    return isa<arith::ArithDialect, math::MathDialect>(scalar.getDialect());
-  });
-  if (!isScalar || op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
-    return false;
-  auto type = cast<RankedTensorType>(op.getResult(0).getType());
-  return op.getNumResults() == 1 && op.getNumReductionLoops() == 0 && type.getRank() == 2 && type.getShape()[1] == columns &&
-         op.getIndexingMapsArray().back().isIdentity() &&
-         llvm::all_of(op.getIndexingMapsArray(), [](AffineMap map) { return map.isProjectedPermutation(); });
-}
-
-bool hasKnownAddresses(RankedTensorType type) {
-  return type.getRank() == 0 || llvm::none_of(type.getShape().drop_front(), ShapedType::isDynamic);
-}
-
-llvm::Error checkEpilogue(FuncOp kernel, SkinnyProduct product) {
-  if (kernel.getNumResults() != 1)
-    return refuse(kernel, "skinny_gemm writes one result, not " + Twine(kernel.getNumResults()));
-  SmallVector<Value> open = {kernel.getBody().front().getTerminator()->getOperand(0)};
-  bool reached = false;
-  while (!open.empty()) {
-    Value value = open.pop_back_val();
-    if (auto argument = dyn_cast<BlockArgument>(value)) {
-      unsigned number = argument.getArgNumber();
-      if (number == product.weight || number == product.activations || number == product.weightScales ||
-          number == product.tokenScales)
-        return refuse(kernel, "skinny_gemm's epilogue reads argument " + Twine(number) + ", which its product reads: peel it");
-      if (!hasKnownAddresses(cast<RankedTensorType>(argument.getType())))
-        return refuse(kernel, "skinny_gemm's epilogue reads tensors whose first size alone is unknown: peel it");
-      continue;
-    }
-    auto generic = value.getDefiningOp<linalg::GenericOp>();
-    reached |= generic == product.op;
-    if (generic == product.op)
-      continue;
-    if (!generic || !isElementwise(generic, product.columns))
-      return refuse(kernel, "'" + value.getDefiningOp()->getName().getStringRef() +
-                                "' after the product is no elementwise epilogue of skinny_gemm: peel it into a kernel of its own");
-    for (OpOperand *operand : generic.getDpsInputOperands()) {
-      if (!isa<BlockArgument>(operand->get()) && !generic.getMatchingIndexingMap(operand).isIdentity())
-        return refuse(kernel, "skinny_gemm passes an epilogue the sums of its own row and column only: peel what reads others");
-      open.push_back(operand->get());
-    }
-  }
-  return reached ? llvm::Error::success() : refuse(kernel, "its result does not come from its product");
+/// Whether the template can take both at once: the same activations, and weights of the same form.
+bool areTwins(const SkinnyProduct &a, const SkinnyProduct &b) {
+  return a.activations == b.activations && a.tokenScales == b.tokenScales && a.columns == b.columns && a.depth == b.depth &&
+         a.format == b.format && a.weight != b.weight && (!a.weightScales || a.weightScales != b.weightScales);
 }
 
 } // namespace
 
 cuda::SkinnyProblem SkinnyProduct::problem(int64_t mostRows) const {
-  return {.columns = columns, .depth = depth, .tokens = mostRows, .format = format, .scaleSegments = {},
-          .tokenSymbol = static_cast<int>(rows)};
+  return {.columns = columns * (twin ? 2 : 1), .depth = depth, .tokens = mostRows, .format = format, .scaleSegments = {},
+          .tokenSymbol = static_cast<int>(rows), .twins = twin.has_value()};
+}
+
+SmallVector<linalg::GenericOp> SkinnyProduct::operations() const {
+  SmallVector<linalg::GenericOp> operations = {op};
+  if (twin)
+    operations.push_back(twin->op);
+  return operations;
+}
+
+SmallVector<unsigned> SkinnyProduct::arguments() const {
+  SmallVector<unsigned> arguments = {weight, activations};
+  for (std::optional<unsigned> scales : {weightScales, tokenScales})
+    if (scales)
+      arguments.push_back(*scales);
+  if (twin)
+    arguments.push_back(twin->weight);
+  if (twin && twin->scales)
+    arguments.push_back(*twin->scales);
+  return arguments;
 }
 
 SmallVector<SkinnyProduct> findSkinnyProducts(FuncOp kernel) {
@@ -175,13 +149,18 @@ SmallVector<SkinnyProduct> findSkinnyProducts(FuncOp kernel) {
 
 llvm::Expected<SkinnyProduct> findSkinnyProduct(FuncOp kernel) {
   SmallVector<SkinnyProduct> products = findSkinnyProducts(kernel);
+  if (products.size() == 2 && areTwins(products[0], products[1])) {
+    products[0].twin = {products[1].op, products[1].weight, products[1].weightScales};
+    products.pop_back();
+  }
   if (products.size() != 1)
-    return refuse(kernel, "skinny_gemm takes one product x[t, k] * w[n, k] of bf16 or block-scaled e4m3, row-major; here are " +
-                              Twine(products.size()));
-  if (llvm::Error error = checkEpilogue(kernel, products[0]))
-    return error;
+    return refuse(kernel, "skinny_gemm takes one product x[t, k] * w[n, k] of bf16 or block-scaled e4m3, row-major, or two that "
+                          "differ in w alone; here are " + Twine(products.size()));
+  llvm::Expected<cuda::Splice> epilogue = classifyEpilogue(kernel, products[0]);
+  if (!epilogue)
+    return epilogue.takeError();
+  products[0].epilogue = *epilogue;
   return products[0];
 }
-
 
 } // namespace kimi::passes

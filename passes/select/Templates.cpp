@@ -30,13 +30,14 @@ public:
     llvm::Expected<SkinnyProduct> product = findSkinnyProduct(kernel);
     if (!product)
       return product.takeError();
-    if (!isWeight(kernel, product->weight))
-      return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm reads its second factor before its "
-                                     "predecessors have ended, but argument " + Twine(product->weight) + " is no weight");
+    for (unsigned weight : {product->weight, product->twin ? product->twin->weight : product->weight})
+      if (!isWeight(kernel, weight))
+        return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm reads its second factor before its "
+                                       "predecessors have ended, but argument " + Twine(weight) + " is no weight");
     if (product->format == cuda::SkinnyFormat::e4m3xE4m3 && wantsFloat32(kernel))
       return llvm::createStringError("kernel '" + kernel.getSymName() + "': skinny_gemm sums products of e4m3 with fewer bits "
                                      "than f32, which this numeric profile asks for");
-    llvm::Expected<cuda::SkinnyParameters> parameters = chooseSkinny(target, product->problem(rows));
+    llvm::Expected<cuda::SkinnyParameters> parameters = chooseSkinny(target, product->problem(rows), product->epilogue);
     if (!parameters)
       return llvm::createStringError("kernel '" + kernel.getSymName() + "': " + llvm::toString(parameters.takeError()));
     return toAttribute(kernel.getContext(), rows, *parameters);

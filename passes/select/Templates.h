@@ -6,6 +6,9 @@
 
 namespace kimi::passes {
 
+/// A parameter of every template: the most rows that a copy of a kernel serves.
+inline constexpr llvm::StringLiteral kRowsParameter = "rows";
+
 class Template {
 public:
   virtual ~Template() = default;

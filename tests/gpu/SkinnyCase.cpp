@@ -25,7 +25,7 @@ std::vector<Variant> readVariants(const std::string &folder) {
     in >> v.purpose >> v.file >> v.columns >> v.depth >> v.format >> v.tokens >> v.prologue >> v.epilogue >>
         v.label;
     in >> v.kernel.grid >> v.kernel.threads >> shared >> v.kernel.cluster >> mapCount;
-    v.maps.resize(mapCount <= 2 ? mapCount : 0);
+    v.maps.resize(mapCount <= 3 ? mapCount : 0);
     for (MapRow &map : v.maps)
       in >> map.argument >> map.elementBytes >> map.shape[0] >> map.shape[1] >> map.stride >> map.box[0] >>
           map.box[1];
@@ -71,7 +71,7 @@ Operands::Operands(const Kernel &fill, const Variant &shape, int copies)
   fillRandom(fill, addend.address(), 128ll * shape.columns, 1, 19, 0.0f);
   std::vector<int> rows(shape.columns);
   for (int column = 0; column < shape.columns; ++column)
-    rows[column] = column / 128; // also of {1536, 576}: 1536 is a multiple
+    rows[column] = shape.scaleRowOf(column); // also of {1536, 576}: 1536 is a multiple of 128
   scaleRows.write(rows.data(), 4 * rows.size());
   synchronise();
 }
@@ -89,6 +89,10 @@ Call::Call(const Variant &variant, const Operands &operands, int copy) : variant
   pointers = {operands.dims.address(), operands.weights[copy]->address()};
   if (variant.weightsAreE4m3())
     pointers.push_back(operands.weightScales.address());
+  if (variant.hasTwins())
+    pointers.push_back(pointers[1] + variant.weightBytes() / 2);
+  if (variant.hasTwins() && variant.weightsAreE4m3())
+    pointers.push_back(pointers[2] + 4ull * variant.scaleRowOf(variant.columns / 2) * variant.chunks());
   pointers.push_back(operands.usedTokens.address());
   if (variant.tokensAreE4m3())
     pointers.push_back(operands.usedTokenScales.address());
@@ -97,7 +101,7 @@ Call::Call(const Variant &variant, const Operands &operands, int copy) : variant
   pointers.push_back(operands.out.address());
   if (variant.epilogue == "residual")
     pointers.push_back(operands.addend.address());
-  if (variant.epilogue == "quantise")
+  if (variant.epilogue.ends_with("quantise"))
     pointers.push_back(operands.extra.address());
   for (const MapRow &map : variant.maps)
     maps.push_back(encodeMap(pointers[1 + map.argument], map.elementBytes, map.shape, map.stride, map.box));

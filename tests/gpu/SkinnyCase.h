@@ -24,6 +24,15 @@ struct Variant {
 
   bool tokensAreE4m3() const { return format == "w8a8"; }
   bool weightsAreE4m3() const { return format != "bf16"; }
+  /// Two weights of columns / 2 rows each, one behind the other.
+  bool hasTwins() const { return epilogue.starts_with("twin_"); }
+  /// Of the weights one behind the other, the row that is column `column` of the product.
+  int rowOf(int column) const { return hasTwins() ? column % 2 * (columns / 2) + column / 2 : column; }
+  /// Of the scales of both, the one of row `row`.
+  int scaleRowOf(int row) const {
+    const int first = columns / 2;
+    return hasTwins() && row >= first ? (first + 127) / 128 + (row - first) / 128 : row / 128;
+  }
   int chunks() const { return (depth + 127) / 128; }
   size_t weightBytes() const { return static_cast<size_t>(columns) * depth * (weightsAreE4m3() ? 1 : 2); }
   size_t tokenBytes() const {

@@ -15,6 +15,11 @@ namespace kimi::gpu {
 
 namespace {
 
+// A value, and how far off it may be.
+struct Term {
+  double value, slack;
+};
+
 // Products of all 128 tokens in double, and the sums of magnitudes that bound what the order of summation can
 // do.
 struct Reference {
@@ -48,6 +53,11 @@ struct Reference {
     out.read(products.data(), 8 * count);
     bound.read(magnitudes.data(), 8 * count);
   }
+
+  Term at(const Variant &v, int token, int column, double loss) const {
+    const size_t place = static_cast<size_t>(token) * v.columns + v.rowOf(column);
+    return {products[place], loss * magnitudes[place]};
+  }
 };
 
 float fromBf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
@@ -76,6 +86,27 @@ struct Report {
 
 double silu(double x) { return x / (1.0 + std::exp(-x)); }
 
+Term swiglu(Term gate, Term up) {
+  return {silu(gate.value) * up.value, 1.1 * gate.slack * std::abs(up.value) + std::abs(silu(gate.value)) * up.slack +
+                                           1.1 * gate.slack * up.slack};
+}
+
+// 128 codes and their scale, from columns `column` .. + 255 of the product.
+void judgeTwinBlock(Report &report, const Variant &v, const Reference &reference, const std::vector<uint8_t> &out,
+                    const float *extra, int token, int column, double loss) {
+  const size_t at = static_cast<size_t>(token) * (v.columns / 2) + column / 2;
+  const float scale = extra[at / 128];
+  double most = 0.0, mostSlack = 0.0;
+  for (int index = 0; index < 128; ++index) {
+    const Term gated = swiglu(reference.at(v, token, column + 2 * index, loss),
+                              reference.at(v, token, column + 2 * index + 1, loss));
+    report.compare(fromE4m3(out[at + index]) * scale, gated.value, std::exp2(-4), gated.slack + std::exp2(-10) * scale);
+    mostSlack = std::max(mostSlack, gated.slack);
+    most = std::max(most, std::abs(gated.value));
+  }
+  report.compare(scale * 448.0, most, std::exp2(-18), 2 * mostSlack);
+}
+
 // What the epilogue should have stored for `tokens` tokens.
 Report judge(const Variant &v, const Reference &reference, const std::vector<uint8_t> &out,
              const float *extra, const std::vector<uint16_t> &addend, int tokens) {
@@ -85,16 +116,17 @@ Report judge(const Variant &v, const Reference &reference, const std::vector<uin
   for (int token = 0; token < tokens; ++token)
     for (int column = 0; column < v.columns; ++column) {
       const size_t at = static_cast<size_t>(token) * v.columns + column;
-      const double product = reference.products[at], slack = loss * reference.magnitudes[at];
+      const Term term = reference.at(v, token, column, loss);
+      const double product = term.value, slack = term.slack;
       if (v.epilogue == "store") {
         report.compare(fromBf16(halves[at]), product, std::exp2(-8), slack);
       } else if (v.epilogue == "residual") {
         report.compare(fromBf16(halves[at]), product + fromBf16(addend[at]), std::exp2(-8), slack);
-      } else if (v.epilogue == "swiglu" && column % 2 == 1) {
-        const double gate = reference.products[at - 1], gateSlack = loss * reference.magnitudes[at - 1];
-        report.compare(fromBf16(halves[at / 2]), silu(gate) * product, std::exp2(-8) + std::exp2(-18),
-                       1.1 * gateSlack * std::abs(product) + std::abs(silu(gate)) * slack +
-                           1.1 * gateSlack * slack);
+      } else if (v.epilogue.ends_with("swiglu") && column % 2 == 1) {
+        const Term gated = swiglu(reference.at(v, token, column - 1, loss), term);
+        report.compare(fromBf16(halves[at / 2]), gated.value, std::exp2(-8) + std::exp2(-18), gated.slack);
+      } else if (v.epilogue == "twin_quantise" && column % 256 == 0) {
+        judgeTwinBlock(report, v, reference, out, extra, token, column, loss);
       } else if (v.epilogue == "quantise") {
         const float scale = extra[token * (v.columns / 128) + column / 128];
         double most = 0.0;
@@ -115,13 +147,16 @@ Report judge(const Variant &v, const Reference &reference, const std::vector<uin
 }
 
 size_t bytesPerToken(const Variant &v) {
-  return v.epilogue == "argmax"                               ? 4
-         : v.epilogue == "quantise" || v.epilogue == "swiglu" ? v.columns
-                                                              : 2ull * v.columns;
+  return v.epilogue == "argmax"                                         ? 4
+         : v.epilogue == "twin_quantise"                                ? v.columns / 2
+         : v.epilogue == "quantise" || v.epilogue.ends_with("swiglu") ? v.columns
+                                                                        : 2ull * v.columns;
 }
 
 // Of `extra`: scales of the quantised blocks.
-size_t extraBytesPerToken(const Variant &v) { return v.epilogue == "quantise" ? 4ull * (v.columns / 128) : 0; }
+size_t extraBytesPerToken(const Variant &v) {
+  return v.epilogue == "quantise" ? 4ull * (v.columns / 128) : v.epilogue == "twin_quantise" ? 4ull * (v.columns / 256) : 0;
+}
 
 std::vector<int> tokenCounts(const Variant &v) {
   std::vector<int> counts;
@@ -175,7 +210,7 @@ std::string checkOne(const Variant &v, Operands &operands, const Reference &refe
     if (!text.empty())
       return text;
   const Report report = judge(v, reference, out[0], reinterpret_cast<const float *>(extra[0].data()), addend, tokens);
-  const double limit = v.epilogue == "quantise" ? std::exp2(-4) : std::exp2(-8) / std::sqrt(3.0);
+  const double limit = v.epilogue.ends_with("quantise") ? std::exp2(-4) : std::exp2(-8) / std::sqrt(3.0);
   worst = std::max(worst, report.error());
   char text[200];
   std::snprintf(text, sizeof text, "error %.2e (limit %.2e), %lld elements out of bounds", report.error(),
@@ -188,14 +223,14 @@ std::string checkOne(const Variant &v, Operands &operands, const Reference &refe
 int checkAll(const std::string &folder, const std::vector<Variant> &variants) {
   const Kernel fill = loadKernel(folder + "/reference.cubin", "fill", 0);
   const Kernel product = loadKernel(folder + "/reference.cubin", "product", 0);
-  std::map<std::tuple<int, int, std::string, std::string>,
+  std::map<std::tuple<int, int, std::string, std::string, bool>,
            std::pair<std::unique_ptr<Operands>, std::unique_ptr<Reference>>>
       data;
   int passed = 0, failed = 0;
   for (const Variant &v : variants) {
     if (v.purpose == "time")
       continue;
-    auto &[operands, reference] = data[{v.columns, v.depth, v.format, v.prologue}];
+    auto &[operands, reference] = data[{v.columns, v.depth, v.format, v.prologue, v.hasTwins()}];
     if (!operands) {
       operands = std::make_unique<Operands>(fill, v, 1);
       reference = std::make_unique<Reference>(product, v, *operands);

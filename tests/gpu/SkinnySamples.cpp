@@ -60,6 +60,26 @@ const char *quantise = R"(struct Epilogue {
   }
 };)";
 
+const char *twinQuantise = R"(struct Epilogue {
+  static constexpr Splice kind = Splice::block;
+  static constexpr int span = 256;
+  unsigned *out;
+  float *scales;
+  __device__ void operator()(int token, int column, const float (&values)[8]) const {
+    float gated[4], most = 0.0f;
+    for (int index = 0; index < 4; ++index) {
+      gated[index] = values[2 * index] / (1.0f + __expf(-values[2 * index])) * values[2 * index + 1];
+      most = fmaxf(most, fabsf(gated[index]));
+    }
+    const float scale = fmaxf(warpMax(most), 1e-10f) / 448.0f;
+    const unsigned low = toE4m3Pair(gated[0] / scale, gated[1] / scale);
+    const unsigned high = toE4m3Pair(gated[2] / scale, gated[3] / scale);
+    out[(static_cast<long long>(token) * Shape::columns / 2 + column / 2) / 4] = low | high << 16;
+    if (column % 256 == 0)
+      scales[token * (Shape::columns / 256) + column / 256] = scale;
+  }
+};)";
+
 const char *argmax = R"(struct Epilogue {
   static constexpr Splice kind = Splice::row;
   int *out;
@@ -87,7 +107,9 @@ const char *scale = R"(struct Prologue {
 Splice sampleEpilogue(const std::string &name) {
   if (name == "residual")
     return {SpliceClass::element, 4, residual, {"uint2 *out", "const Bf16 *addend"}};
-  if (name == "swiglu")
+  if (name == "twin_quantise")
+    return {SpliceClass::block, 256, twinQuantise, {"unsigned *out", "float *scales"}};
+  if (name == "swiglu" || name == "twin_swiglu")
     return {SpliceClass::pair, 4, swiglu, {"unsigned *out"}};
   if (name == "quantise")
     return {SpliceClass::block, 128, quantise, {"unsigned *out", "float *scales"}};
@@ -95,6 +117,8 @@ Splice sampleEpilogue(const std::string &name) {
     return {SpliceClass::row, 0, argmax, {"int *out"}};
   return {SpliceClass::element, 4, store, {"Bf16 *out"}};
 }
+
+bool sampleHasTwins(const std::string &epilogue) { return epilogue.starts_with("twin_"); }
 
 Splice samplePrologue(const std::string &name) {
   if (name == "scale")

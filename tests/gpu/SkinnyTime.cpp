@@ -66,14 +66,14 @@ double medianPerCall(const Variant &v, const Operands &operands, bool programmat
 
 void timeAll(const std::string &folder, const std::vector<Variant> &variants, bool alsoPlain) {
   const Kernel fill = loadKernel(folder + "/reference.cubin", "fill", 0);
-  std::map<std::tuple<int, int, std::string>, std::unique_ptr<Operands>> data;
+  std::map<std::tuple<int, int, std::string, bool>, std::unique_ptr<Operands>> data;
   const Peers peers = readPeers(folder);
   std::printf("%-12s %-5s %4s %8s %8s %8s %7s %7s %4s %6s  %s\n", "N x K", "", "M", "us", "plain us", "peer us",
               "GB/s", "floor", "%", "peer %", "blocks/resident, parameters");
   for (const Variant &v : variants) {
     if (v.purpose != "time" && v.purpose != "both")
       continue;
-    std::unique_ptr<Operands> &operands = data[{v.columns, v.depth, v.format}];
+    std::unique_ptr<Operands> &operands = data[{v.columns, v.depth, v.format, v.hasTwins()}];
     if (!operands)
       operands = std::make_unique<Operands>(fill, v, static_cast<int>(256000000 / v.weightBytes() + 1));
     operands->use(v, v.tokens);

@@ -63,6 +63,7 @@ bool read(const std::string &line, Variant &variant) {
     return false;
   }
   variant.problem.format = formats.at(variant.format);
+  variant.problem.twins = gpu::sampleHasTwins(variant.epilogue);
   if (variant.problem.columns == 2112)
     variant.problem.scaleSegments = {1536, 576};
   if (tile == "auto" || variant.ampere) {

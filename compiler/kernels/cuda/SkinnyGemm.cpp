@@ -31,6 +31,10 @@ llvm::Error checkProblem(const SkinnyProblem &problem) {
                   "%lld is no multiple "
                   "of %d; use another implementation or pad the weight",
                   static_cast<long long>(problem.depth), std::max(weightStep, tokenStep));
+  if (problem.twins && (problem.columns % 2 != 0 || !problem.scaleSegments.empty()))
+    return refuse("skinny_gemm takes two weights of as many rows, each with one grid of scales, not %lld rows in %d segments: "
+                  "use one weight",
+                  static_cast<long long>(problem.columns), static_cast<int>(problem.scaleSegments.size()));
   int64_t covered = 0;
   for (int64_t segment : problem.scaleSegments) {
     if (covered % 64 != 0)
@@ -54,6 +58,8 @@ llvm::Error checkSplices(const SkinnyProblem &problem, int rows, const Splice &p
   if (prologue.kind == SpliceClass::element && problem.format == SkinnyFormat::e4m3xE4m3)
     return refuse("skinny_gemm takes an element prologue on bf16 activations only: e4m3 codes have scales "
                   "that it would change");
+  if (problem.twins && epilogue.kind != SpliceClass::pair && epilogue.kind != SpliceClass::block)
+    return refuse("skinny_gemm passes sums of two weights to epilogues of class pair or block only: peel one of the products");
   switch (epilogue.kind) {
   case SpliceClass::none:
     return refuse(
@@ -116,6 +122,8 @@ llvm::Error checkRanges(const SkinnyProblem &problem, const SkinnyParameters &p)
     return refuse(
         "skinny_gemm: row_tiles is 1 to 4 and warpgroups, tiles * depth_groups, at most 6, not %d and %d * %d",
         p.rowTiles, tiles(p), p.depthGroups);
+  if (problem.twins && p.rowTiles == 3)
+    return refuse("skinny_gemm: row_tiles is 1, 2 or 4 where a block has rows of two weights, not %d", p.rowTiles);
   const int chunks = ceilDivide(problem.depth, chunkDepth);
   if (p.split < 1 || p.split > 8 || p.split > chunks)
     return refuse(
@@ -169,8 +177,9 @@ int skinnySharedBytes(const SkinnyProblem &problem, const SkinnyParameters &p) {
   const int received = p.split > 1 ? p.split * ceilDivide(p.tokenTile, p.split) * rows * 4 : 0;
   const bool sendsLate = received > 8192; // then it takes the rings' place, too
   const int tokenScales = problem.format == SkinnyFormat::e4m3xE4m3 ? p.tokenStages * p.tokenTile * 4 : 0;
+  const int scaleTiles = problem.twins && p.rowTiles == 1 ? 2 : p.rowTiles;
   const int weightScales =
-      problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(p.rowTiles * mostChunks * 4, 16) * 16;
+      problem.format == SkinnyFormat::bf16xBf16 ? 0 : ceilDivide(scaleTiles * mostChunks * 4, 16) * 16;
   return std::max(rings, partial + (sendsLate ? received : 0)) + (sendsLate ? 0 : received) + tokenScales +
          weightScales + 8 * (2 * p.weightStages + 2 * p.tokenStages + 2);
 }
@@ -182,14 +191,19 @@ SkinnyLaunch skinnyLaunch(const SkinnyProblem &problem, const SkinnyParameters &
   launch.grid = static_cast<int64_t>(ceilDivide(problem.columns, rows)) * p.tokenBlocks * p.split;
   launch.threads = 128 * tiles(p) * p.depthGroups + (prologue.kind == SpliceClass::none ? 128 : 256);
   launch.sharedBytes = skinnySharedBytes(problem, p);
-  const int activations =
-      problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2; // after the weight and its scales
-  launch.maps = {{0, weight, {problem.depth, problem.columns}, problem.depth * weight, {128 / weight, rows}},
-                 {activations,
-                  token,
-                  {problem.depth, problem.tokens},
-                  problem.depth * token,
-                  {128 / token, p.tokenTile}}};
+  const int perWeight = problem.format == SkinnyFormat::bf16xBf16 ? 1 : 2, // arguments: the weight and its scales
+      weights = problem.twins ? 2 : 1;
+  for (int index = 0; index < weights; ++index)
+    launch.maps.push_back({perWeight * index,
+                           weight,
+                           {problem.depth, problem.columns / weights},
+                           problem.depth * weight,
+                           {128 / weight, rows / weights}});
+  launch.maps.push_back({perWeight * weights,
+                         token,
+                         {problem.depth, problem.tokens},
+                         problem.depth * token,
+                         {128 / token, p.tokenTile}});
   return launch;
 }
 

@@ -22,7 +22,7 @@ enum class SkinnyFormat {
 };
 
 struct SkinnyProblem {
-  int64_t columns; ///< N: rows of the weight [N, K], row-major
+  int64_t columns; ///< N: rows of the weight [N, K], row-major; of twins, of both together
   int64_t depth;   ///< K
   int64_t tokens;  ///< the most tokens of a launch: the entry's capacity, 1 .. 128
   SkinnyFormat format;
@@ -30,6 +30,8 @@ struct SkinnyProblem {
   /// its own; empty: one segment. q_a and kv_a in one weight: {1536, 576}.
   std::vector<int64_t> scaleSegments;
   int tokenSymbol = 1; ///< which of `dims` says how many tokens a step has (DimSymbol of runtime/schema)
+  /// Two weights [N / 2, K], gate and up: column 2 j is row j of the first, 2 j + 1 row j of the second.
+  bool twins = false;
 };
 
 /// Compile-time parameters; their meaning stands in skinny_gemm_memory.cuh.
@@ -61,9 +63,9 @@ struct SkinnyMap {
   std::array<int, 2> box;
 };
 
-/// How the kernel is launched. Arguments, after dims: weight, [weight scales], activations, [activation
-/// scales], those of the prologue, those of the epilogue, then the two tensor maps (weight, activations); all
-/// maps swizzle by 128 bytes.
+/// How the kernel is launched. Arguments, after dims: weight, [weight scales], [twin weight, [its scales]], activations,
+/// [activation scales], those of the prologue, those of the epilogue, then the tensor maps (weight, [twin weight],
+/// activations); all maps swizzle by 128 bytes.
 struct SkinnyLaunch {
   int64_t grid;
   int threads, sharedBytes, cluster;

@@ -103,7 +103,10 @@ std::string skinnyTextAmpere(llvm::StringRef name, const SkinnyProblem &problem,
      << epilogue.text << "\n\nstatic_assert(Memory80<Shape>::bytes == " << launch.sharedBytes << ");\n\n";
   printKernelHead(os, name, launch.threads, 1, argumentList(problem, {}, epilogue, /*maps=*/false, order));
   os << "  skinnyGemm80<Shape>(sharedMemory, dims, weight, " << (scaled ? "weightScales" : "nullptr")
-     << ", activations, " << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
+     << ", activations, " << constructSplice("Epilogue", epilogue);
+  if (problem.twins)
+    os << ", twinWeight, " << (scaled ? "twinScales" : "nullptr");
+  os << ");\n}\n\n} // namespace kimi\n";
   return text;
 }
 

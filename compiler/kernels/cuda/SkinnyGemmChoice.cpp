@@ -85,6 +85,13 @@ struct Chooser {
   std::optional<SkinnyParameters> rowsOf128() const;
   std::optional<SkinnyParameters> twice64() const;
   std::optional<SkinnyParameters> many(int tokenTile) const;
+
+  // 640 threads for spans of 256 columns leave each few registers: the sums of many tokens spill, those of 64 leave no
+  // room for a second block, so that more blocks than multiprocessors would take twice as long.
+  bool hasWideSpans() const { return epilogue.kind == SpliceClass::block && epilogue.width == 256; }
+  bool widensTooMuch(int tokenTile) const {
+    return tokenTile == 128 || (tokenTile == 64 && blocks(4, 1) > multiprocessors);
+  }
 };
 
 // Tokens as rows, for 33 .. 64. Order of the numbers: tile, row tiles, depth groups, split, stages (tokens' the
@@ -235,6 +242,11 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
                    : problem.tokens <= 32 ? 32
                    : problem.tokens <= 64 ? 64
                                           : 128;
+  if (chooser.hasWideSpans() && chooser.widensTooMuch(tile))
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "skinny_gemm has too few registers for spans of 256 of %lld columns and up to %d tokens: "
+                                   "peel the epilogue into a kernel of its own",
+                                   static_cast<long long>(problem.columns), tile);
   if (const std::optional<SkinnyParameters> p = chooser.many(tile)) {
     if (llvm::Error error = checkSkinny(problem, *p, prologue, epilogue))
       return error;
@@ -244,14 +256,16 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
   if (const int least = chooser.leastRowTiles(); p.rowTiles < least) {
     p.rowTiles = std::min(least, 4);
     p.depthGroups = p.accumulators = 1;
-    p.split = chooser.splitFor(p.rowTiles, 0.7, 32);
-    p.residency = tile == 128 || p.rowTiles > 2 ? 1 : 2;
+    p.split = chooser.hasWideSpans() ? chooser.splitFor(p.rowTiles, 0.8, chooser.chunks)
+                                     : chooser.splitFor(p.rowTiles, 0.7, 32);
+    p.residency = tile == 128 || (p.rowTiles > 2 && !(chooser.hasWideSpans() && tile <= 32)) ? 1 : 2;
   }
   if (ceilDivide(chooser.chunks, p.split) < p.accumulators * p.depthGroups) // nothing to overlap
     p.accumulators = p.depthGroups = 1;
   // Tokens come from L2, weights from memory: a few stages bridge that latency, all else is for weights.
   const bool wide = problem.format != SkinnyFormat::e4m3xE4m3; // tokens of two bytes
-  const int tokenStages = tile <= 32        ? 32
+  const int tokenStages = chooser.hasWideSpans() ? (tile == 32 ? 3 : 5) // 32 KiB of weights a stage: they need the room
+                          : tile <= 32      ? 32
                           : wide            ? 3
                           : tile == 128     ? (p.residency == 1 ? 6 : 3)
                           : p.rowTiles == 2 ? 3

@@ -66,9 +66,12 @@ int consumerRegisters(const SkinnyProblem &problem, const SkinnyParameters &p, c
 
 std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice &prologue,
                                       const Splice &epilogue, bool maps, llvm::ArrayRef<std::string> order) {
-  std::vector<std::string> arguments = {"const Shape::Weight *weight"};
-  if (problem.format != SkinnyFormat::bf16xBf16)
-    arguments.push_back("const float *weightScales");
+  std::vector<std::string> arguments;
+  for (int weight = 0; weight < (problem.twins ? 2 : 1); ++weight) {
+    arguments.push_back(weight == 0 ? "const Shape::Weight *weight" : "const Shape::Weight *twinWeight");
+    if (problem.format != SkinnyFormat::bf16xBf16)
+      arguments.push_back(weight == 0 ? "const float *weightScales" : "const float *twinScales");
+  }
   arguments.push_back("const Shape::Token *activations");
   if (problem.format == SkinnyFormat::e4m3xE4m3)
     arguments.push_back("const float *tokenScales");
@@ -77,8 +80,9 @@ std::vector<std::string> argumentList(const SkinnyProblem &problem, const Splice
   arguments = inOrder(std::move(arguments), order);
   arguments.insert(arguments.begin(), "const long long *dims");
   if (maps)
-    for (const char *map : {"weightMap", "tokenMap"})
-      arguments.push_back(std::string("const __grid_constant__ TensorMap ") + map);
+    for (const char *map : {"weightMap", "twinMap", "tokenMap"})
+      if (problem.twins || llvm::StringRef(map) != "twinMap")
+        arguments.push_back(std::string("const __grid_constant__ TensorMap ") + map);
   return arguments;
 }
 
@@ -91,6 +95,7 @@ void printShape(llvm::raw_ostream &os, const SkinnyProblem &problem, const Skinn
   os << "// Written for this kernel.\nnamespace kimi {\n\nstruct Shape {\n";
   for (auto [name, value] : constants)
     os << "  static constexpr int " << name << " = " << value << ";\n";
+  os << "  static constexpr int twins = " << problem.twins << ";\n";
   os << "  using Weight = " << (problem.format == SkinnyFormat::bf16xBf16 ? "Bf16" : "E4m3") << ";\n";
   os << "  using Token = " << (problem.format == SkinnyFormat::e4m3xE4m3 ? "E4m3" : "Bf16") << ";\n";
   os << "  static __device__ int scaleRow(int column) { return " << scaleRow(problem.scaleSegments)
@@ -159,7 +164,10 @@ std::string skinnyText(llvm::StringRef name, const SkinnyProblem &problem, const
      << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "weightScales") << ", activations, "
      << (problem.format == SkinnyFormat::e4m3xE4m3 ? "tokenScales" : "nullptr")
      << ", &weightMap, &tokenMap,\n                    " << constructSplice("Prologue", prologue) << ", "
-     << constructSplice("Epilogue", epilogue) << ");\n}\n\n} // namespace kimi\n";
+     << constructSplice("Epilogue", epilogue);
+  if (problem.twins)
+    os << ",\n                    " << (problem.format == SkinnyFormat::bf16xBf16 ? "nullptr" : "twinScales") << ", &twinMap";
+  os << ");\n}\n\n} // namespace kimi\n";
   return text;
 }
 

@@ -43,7 +43,8 @@ template <class Shape, class Prologue, class Epilogue>
 __device__ __forceinline__ void
 skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScales,
            const typename Shape::Token *activations, const float *tokenScales, const TensorMap *weightMap,
-           const TensorMap *tokenMap, const Prologue &prologue, const Epilogue &epilogue) {
+           const TensorMap *tokenMap, const Prologue &prologue, const Epilogue &epilogue,
+           const float *twinScales = nullptr, const TensorMap *twinMap = nullptr) {
   using M = Memory<Shape>;
   constexpr bool clustered = Shape::split > 1, transforms = Prologue::kind != Splice::none;
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), helper = warp - M::consumers / 32;
@@ -51,6 +52,8 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
   const Place<Shape> place;
   if (helper == 0 && first)
     prefetchMap(weightMap);
+  if (M::twins && helper == 0 && first)
+    prefetchMap(twinMap);
   if (helper == 1 && first)
     prefetchMap(tokenMap);
   initSkinny<Shape, Prologue>(sharedAddress(shared));
@@ -77,7 +80,7 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
     if constexpr (Shape::consumerRegisters > 0)
       lowerRegisters<Shape::helperRegisters>();
     if (helper == 0 && first)
-      loadWeights<Shape>(sharedAddress(shared), weightMap, place);
+      loadWeights<Shape>(sharedAddress(shared), weightMap, twinMap, place);
     __syncwarp();
     if constexpr (clustered)
       waitCluster();
@@ -89,7 +92,7 @@ skinnyGemm(unsigned char *shared, const long long *dims, const float *weightScal
         loadTokens<Shape>(sharedAddress(shared), tokenMap, place);
     } else if (helper == 2) {
       if constexpr (M::weightsScaled) {
-        loadWeightScales<Shape>(shared, weightScales, place);
+        loadWeightScales<Shape>(shared, weightScales, twinScales, place);
         arrive(Barriers<Shape>(sharedAddress(shared)).scales());
       }
       if constexpr (M::tokensScaled) {

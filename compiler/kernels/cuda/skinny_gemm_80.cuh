@@ -2,14 +2,15 @@
 // widened in registers. Every warp copies, multiplies and stores; a block has whole rows of the depth (no
 // split, no dependent launch on sm_80).
 //
-// Of `Shape` it takes columns, depth, tokens, tokenTile, rowTiles, depthGroups (warps that divide the eight
+// Of `Shape` it takes columns, depth, tokens, tokenTile, rowTiles, twins, depthGroups (warps that divide the eight
 // 16-deep parts of each chunk: 1, 2, 4 or 8), stages, Weight, scaleRow; split is 1. Rows in shared memory are
 // swizzled in pieces of 16 bytes.
 namespace kimi {
 
 template <class Shape> struct Memory80 {
   static constexpr int rows = 64 * Shape::rowTiles;
-  static constexpr bool tokenRows = false;
+  static constexpr bool tokenRows = false, twins = Shape::twins != 0;
+  static constexpr int weightRows = twins ? rows / 2 : rows; // of each weight
   static constexpr int tiles = Shape::rowTiles, values = Shape::tokenTile / 2, tokenBlocks = 1;
   static constexpr int consumers = 128 * Shape::rowTiles * Shape::depthGroups;
   static constexpr int chunks = (Shape::depth + chunkDepth - 1) / chunkDepth;
@@ -29,9 +30,10 @@ template <class Shape> struct Warp80 {
   static constexpr int values = Shape::tokenTile / 2, threads = M::consumers;
 
   unsigned base;
-  const typename Shape::Weight *weight;
+  const typename Shape::Weight *weight, *twinWeight;
   const Bf16 *activations;
-  int row, tokens;
+  Place<Shape, M> block;
+  int tokens;
 
   // Where 16 bytes of a line lie.
   __device__ __forceinline__ static unsigned place(unsigned start, int line, int bytes, int piece) {
@@ -45,9 +47,11 @@ template <class Shape> struct Warp80 {
     for (int index = threadIdx.x; index < M::rows * weightPieces; index += threads) {
       const int line = index / weightPieces, piece = index % weightPieces,
                 k = chunk * chunkDepth + piece * perPiece;
-      const bool inside = row + line < Shape::columns && k < Shape::depth;
+      const int row = block.weightRow(line);
+      const typename Shape::Weight *source = M::twins && line >= M::weightRows ? twinWeight : weight;
+      const bool inside = row < Shape::columns / (M::twins ? 2 : 1) && k < Shape::depth;
       copyVector(place(start, line, M::weightLine, piece),
-                 inside ? weight + static_cast<long long>(row + line) * Shape::depth + k : weight, inside);
+                 inside ? source + static_cast<long long>(row) * Shape::depth + k : source, inside);
     }
 #pragma unroll
     for (int index = threadIdx.x; index < Shape::tokenTile * 16; index += threads) {
@@ -108,13 +112,17 @@ template <class Shape> struct Warp80 {
 template <class Shape, class Epilogue>
 __device__ __forceinline__ void skinnyGemm80(unsigned char *shared, const long long *dims,
                                              const typename Shape::Weight *weight, const float *weightScales,
-                                             const Bf16 *activations, const Epilogue &epilogue) {
+                                             const Bf16 *activations, const Epilogue &epilogue,
+                                             const typename Shape::Weight *twinWeight = nullptr,
+                                             const float *twinScales = nullptr) {
   using M = Memory80<Shape>;
   const Place<Shape, M> place;
   const int tokens = static_cast<int>(dims[Shape::tokenSymbol]);
-  const Warp80<Shape> warp{sharedAddress(shared), weight, activations, place.row, tokens};
+  const Warp80<Shape> warp{sharedAddress(shared), weight, twinWeight, activations, place, tokens};
   const int tile = threadIdx.x / 128 % Shape::rowTiles;
-  const int scaleRow = Shape::scaleRow(min(place.row + 64 * tile, Shape::columns - 1));
+  const int row = 64 * tile + (M::weightRows < 64 ? 32 * (threadIdx.x / 64 % 2) : 0); // a warp has 16 rows
+  const int scaleRow = Shape::scaleRow(min(place.weightRow(row), Shape::columns / (M::twins ? 2 : 1) - 1));
+  const float *scales = M::twins && row >= M::weightRows ? twinScales : weightScales;
   float totals[Shape::tokenTile / 2] = {};
 #pragma unroll
   for (int chunk = 0; chunk < Shape::stages - 1; ++chunk) {
@@ -130,7 +138,7 @@ __device__ __forceinline__ void skinnyGemm80(unsigned char *shared, const long l
     commitCopies();
     if constexpr (M::widens) {
       float sums[Shape::tokenTile / 2] = {};
-      const float scale = weightScales[scaleRow * M::chunks + chunk];
+      const float scale = scales[scaleRow * M::chunks + chunk];
       warp.multiply(sums, chunk);
 #pragma unroll
       for (int value = 0; value < Shape::tokenTile / 2; ++value)

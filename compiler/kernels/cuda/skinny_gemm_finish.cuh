@@ -103,7 +103,7 @@ private:
 
   // The sums of the whole depth, over the blocks of the split in order.
   template <int width>
-  __device__ __forceinline__ void sumAll(float (&result)[width], int token, int row) const {
+  __device__ __forceinline__ void sumRows(float (&result)[width], int token, int row) const {
     if constexpr (Shape::split == 1)
       sumHere(result, token, row);
     else
@@ -118,6 +118,21 @@ private:
         for (int value = 0; value < width; ++value)
           result[value] = part == 0 ? next[value] : result[value] + next[value];
       }
+  }
+
+  // The same of `width` columns: rows, or of two weights in turn.
+  template <int width>
+  __device__ __forceinline__ void sumAll(float (&result)[width], int token, int column) const {
+    if constexpr (!M::twins) {
+      sumRows(result, token, column);
+    } else {
+      float first[width / 2], second[width / 2];
+      sumRows(first, token, column / 2);
+      sumRows(second, token, M::weightRows + column / 2);
+#pragma unroll
+      for (int value = 0; value < width; ++value)
+        result[value] = value % 2 ? second[value / 2] : first[value / 2];
+    }
   }
 
   // To each other block its tokens. A thread keeps its rows and walks over tokens, `together` at a time.
@@ -177,7 +192,7 @@ private:
 
   // The sums go back to where this block's own were; a warp passes on what it has put there itself.
   template <class Epilogue> __device__ __forceinline__ void passRows(const Epilogue &epilogue) const {
-    static_assert(Shape::columns <= M::rows, "a block has the whole row");
+    static_assert(Shape::columns <= M::rows && !M::twins, "a block has the whole row, in its order");
     for (int item = threadIdx.x / 32; item < own(); item += M::consumers / 32) {
       const int token = item * Shape::split + place.part;
       for (int row = threadIdx.x % 32; row < Shape::columns; row += 32) {

@@ -6,7 +6,7 @@ namespace kimi {
 // One thread. Weights are constants: this starts while the kernel's predecessors still run. Where it starts after
 // them, the first tokens would queue behind all of these weights: they get about a microsecond to overtake.
 template <class Shape>
-__device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map,
+__device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *map, const TensorMap *twinMap,
                                             const Place<Shape> &place) {
   using M = Memory<Shape>;
   const Barriers<Shape> barriers(shared);
@@ -22,9 +22,13 @@ __device__ __forceinline__ void loadWeights(unsigned shared, const TensorMap *ma
     waitBarrier(barriers.emptyWeights(stage), index / Shape::weightStages & 1 ^ 1);
     arriveExpecting(full, M::weightChunk);
 #pragma unroll
-    for (int box = 0; box < chunkDepth / width; ++box)
-      loadBox(shared + M::weights + stage * M::weightChunk + box * M::rows * 128, map,
-              (place.firstChunk + index) * chunkDepth + box * width, place.row, full, evictFirst);
+    for (int box = 0; box < chunkDepth / width; ++box) {
+      const unsigned target = shared + M::weights + stage * M::weightChunk + box * M::rows * 128;
+      const int k = (place.firstChunk + index) * chunkDepth + box * width;
+      loadBox(target, map, k, place.weightRow(0), full, evictFirst);
+      if constexpr (M::twins)
+        loadBox(target + M::weightRows * 128, twinMap, k, place.weightRow(0), full, evictFirst);
+    }
   }
   if (Shape::successors == 1 && Shape::lead == 0)
     letSuccessorsStart();
@@ -48,17 +52,19 @@ __device__ __forceinline__ void loadTokens(unsigned shared, const TensorMap *map
   }
 }
 
-// One warp, before the wait: scales of the weight's 128 x 128 blocks, [row tile][chunk].
+// One warp, before the wait: scales of the weights' 128 x 128 blocks, [scale tile][chunk].
 template <class Shape>
 __device__ __forceinline__ void loadWeightScales(unsigned char *shared, const float *scales,
-                                                 const Place<Shape> &place) {
+                                                 const float *twinScales, const Place<Shape> &place) {
   using M = Memory<Shape>;
   float *destination = reinterpret_cast<float *>(shared + M::weightScales);
-  for (int index = threadIdx.x % 32; index < Shape::rowTiles * place.count; index += 32) {
-    const int tile = index / place.count, chunk = index % place.count,  column = place.row + 64 * tile;
-    if (column < Shape::columns)
+  for (int index = threadIdx.x % 32; index < M::scaleTiles * place.count; index += 32) {
+    const int tile = index / place.count, chunk = index % place.count;
+    const int row = place.weightRow(tile * M::scaleRows);
+    const float *source = M::twins && tile * M::scaleRows >= M::weightRows ? twinScales : scales;
+    if (row < Shape::columns / (M::twins ? 2 : 1))
       destination[tile * M::mostChunks + chunk] =
-          scales[Shape::scaleRow(column) * M::chunks + place.firstChunk + chunk];
+          source[Shape::scaleRow(row) * M::chunks + place.firstChunk + chunk];
   }
 }
 

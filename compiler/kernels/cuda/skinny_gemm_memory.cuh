@@ -5,7 +5,9 @@
 //   tokens               the most that dims[tokens] may be: rows of the activations' buffer
 //   tokenTile            8, 16, 32, 64 or 128: tokens of a block; with tokenBlocks at least `tokens`
 //   tokenBlocks          blocks that divide the tokens: neighbours in the grid have the same rows
-//   rowTiles             64-row tiles of the weight per block, 1 .. 4; with tokenRows 1 or 2
+//   rowTiles             64-row tiles of the weight per block, 1 .. 4; with tokenRows 1 or 2, with twins 1, 2 or 4
+//   twins                1: two weights of columns / 2 rows each: column 2 j is row j of the first, 2 j + 1 row j of the
+//                        second; a block has the same rows of both, in shared memory the first's before the second's
 //   depthGroups          warpgroups that take the chunks of depth in turn, for each row tile
 //   split                blocks of a cluster that divide the depth
 //   weightStages         chunks of 128 of depth of the weight in flight; depthGroups divides it
@@ -24,8 +26,10 @@ namespace kimi {
 constexpr int chunkDepth = 128; // one scale of e4m3 activations and weights
 
 template <class Shape> struct Memory {
-  static constexpr bool tokenRows = Shape::tokenRows != 0;
+  static constexpr bool tokenRows = Shape::tokenRows != 0, twins = Shape::twins != 0;
   static constexpr int rows = 64 * Shape::rowTiles;
+  static constexpr int weightRows = twins ? rows / 2 : rows; // of each weight
+  static constexpr int scaleRows = weightRows < 64 ? weightRows : 64, scaleTiles = rows / scaleRows; // one scale each
   static constexpr int tiles = tokenRows ? Shape::tokenTile / 64 : Shape::rowTiles; // warpgroups of one chunk
   static constexpr int consumers = 128 * tiles * Shape::depthGroups;
   static constexpr int values = (tokenRows ? rows : Shape::tokenTile) / 2; // accumulators per thread
@@ -63,7 +67,7 @@ template <class Shape> struct Memory {
   static constexpr int weightScales =
       tokenScales + (tokensScaled ? Shape::tokenStages * Shape::tokenTile * 4 : 0);
   static constexpr int barriers =
-      weightScales + (weightsScaled ? (Shape::rowTiles * mostChunks * 4 + 15) / 16 * 16 : 0);
+      weightScales + (weightsScaled ? (scaleTiles * mostChunks * 4 + 15) / 16 * 16 : 0);
   static constexpr int barrierCount = 2 * Shape::weightStages + 2 * Shape::tokenStages + 2;
   static constexpr int bytes = barriers + 8 * barrierCount;
 };
@@ -85,7 +89,7 @@ template <class Shape> struct Barriers {
 // Where this block is: its rows, tokens and part of the depth. Blocks of one cluster have the same rows and tokens.
 template <class Shape, class M = Memory<Shape>> struct Place {
   int part;       // which part of the depth: the rank in the cluster
-  int row;        // first weight row
+  int row;        // first column: of one weight, its row
   int token;      // first token
   int firstChunk; // of this part
   int count;      // chunks of this part
@@ -97,6 +101,11 @@ template <class Shape, class M = Memory<Shape>> struct Place {
     row = block / M::tokenBlocks * M::rows;
     firstChunk = part * M::chunks / Shape::split;
     count = (part + 1) * M::chunks / Shape::split - firstChunk;
+  }
+
+  // The row of its own weight that row `row` of the block is.
+  __device__ __forceinline__ int weightRow(int row) const {
+    return M::twins ? this->row / 2 + row % M::weightRows : this->row + row;
   }
 };
 

@@ -118,8 +118,9 @@ private:
   // with the chunk.
   __device__ __forceinline__ void finish(float (&totals)[values], Chunk &chunk, int turn) const {
     holdRegisters(chunk.sums);
+    const int scaleTile = M::scaleRows == 64 ? tile : 2 * tile + threadIdx.x / 64 % 2; // a warp has 16 rows
     const float weightScale = reinterpret_cast<const float *>(
-        shared + M::weightScales)[tile * M::mostChunks + group + turn * Shape::depthGroups];
+        shared + M::weightScales)[scaleTile * M::mostChunks + group + turn * Shape::depthGroups];
     const float *scales = reinterpret_cast<const float *>(shared + M::tokenScales) +
                           stageOf<Shape::tokenStages>(turn) * Shape::tokenTile + 2 * (lane % 4);
 #pragma unroll

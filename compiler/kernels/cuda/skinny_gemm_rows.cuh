@@ -25,9 +25,9 @@ template <class Shape> struct RowConsumer {
     unsigned weightPhase = 0, tokenPhase = 0;
     bool come = false;
   };
-  // Of this thread's two tokens, times the scale of each 64 weight rows.
+  // Of this thread's two tokens, times the scale of each scale tile's weight rows.
   struct Factors {
-    float first[Shape::rowTiles], second[Shape::rowTiles];
+    float first[M::scaleTiles], second[M::scaleTiles];
   };
   // A chunk that the tensor cores have.
   struct Chunk {
@@ -114,9 +114,9 @@ private:
     const float *weightScales =
         reinterpret_cast<const float *>(shared + M::weightScales) + group + turn * Shape::depthGroups;
 #pragma unroll
-    for (int rowTile = 0; rowTile < Shape::rowTiles; ++rowTile) {
-      factors.first[rowTile] = tokenScales[0] * weightScales[rowTile * M::mostChunks];
-      factors.second[rowTile] = tokenScales[8] * weightScales[rowTile * M::mostChunks];
+    for (int scaleTile = 0; scaleTile < M::scaleTiles; ++scaleTile) {
+      factors.first[scaleTile] = tokenScales[0] * weightScales[scaleTile * M::mostChunks];
+      factors.second[scaleTile] = tokenScales[8] * weightScales[scaleTile * M::mostChunks];
     }
     return factors;
   }
@@ -130,10 +130,11 @@ private:
     holdRegisters(chunk.sums);
     release(chunk.stages, turn);
 #pragma unroll
-    for (int value = 0; value < values; ++value)
-      totals[value] =
-          __fmaf_rn(chunk.sums[value],
-                    value % 4 < 2 ? factors.first[value / 32] : factors.second[value / 32], totals[value]);
+    for (int value = 0; value < values; ++value) {
+      const int scaleTile = value / (M::scaleRows / 2); // a thread has half of a row's columns, and two rows
+      totals[value] = __fmaf_rn(
+          chunk.sums[value], value % 4 < 2 ? factors.first[scaleTile] : factors.second[scaleTile], totals[value]);
+    }
   }
 
   // Says that this warp has read a chunk, where a later one takes its place.

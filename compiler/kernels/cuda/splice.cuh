@@ -11,14 +11,15 @@
 //           |         |                                                    | k); bf16 activations only: the result
 //           |         |                                                    | is rounded to bf16
 //
-// struct Epilogue: what happens to the sums, in f32. token < dims[tokens]; column is the weight's row n.
+// struct Epilogue: what happens to the sums, in f32. token < dims[tokens]; column is the weight's row n; with two weights
+// (Shape::twins) column 2 n is row n of the first, gate, 2 n + 1 row n of the second, up: classes pair and block.
 //
 //   class   | members             | called as                                               | by
 //   --------|---------------------|---------------------------------------------------------|-------------------
 //   element | kind = element,     | void operator()(int token, int column,                  | any thread
 //           | width = 1, 2 or 4   |     const float (&values)[width]) const                 |
-//   pair    | kind = pair,        | the same; columns 2 j and 2 j + 1 come together (SwiGLU | any thread
-//           | width = 2 or 4      | on interleaved gate and up rows, RoPE)                  |
+//   pair    | kind = pair,        | the same; columns 2 j and 2 j + 1 come together: RoPE,  | any thread
+//           | width = 2 or 4      | or, with two weights, SwiGLU                            |
 //   block   | kind = block,       | void operator()(int token, int column,                  | a whole warp
 //           | span = 128 or 256   |     const float (&values)[span / 32]) const             |
 //   row     | kind = row          | void operator()(int token, const float *row) const      | a whole warp

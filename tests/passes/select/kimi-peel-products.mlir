@@ -1,18 +1,39 @@
 // RUN: kimi-opt %s --kimi-fuse --kimi-peel-products --split-input-file | FileCheck %s
 
-// Two products become two kernels; the sums between them stay f32, and every operation is in one of the two.
+// Products of different activations become two kernels; the sums between them stay f32, and every operation is in one of
+// the two.
 // CHECK-LABEL: func.func private @f(
 // CHECK: %[[G:.+]] = kernel.call @linear_64x32(%{{.+}}, %[[GW:.+]]) : (tensor<?x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xf32>
-// CHECK: kernel.call @linear_swiglu_round_64x32(%{{.+}}, %{{.+}}, %[[G]]) : (tensor<?x32xbf16>, tensor<64x32xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
+// CHECK: kernel.call @linear_add_round_64x32(%{{.+}}, %{{.+}}, %[[G]]) : (tensor<?x32xbf16>, tensor<64x32xbf16>, tensor<?x64xf32>) -> tensor<?x64xbf16>
 // CHECK: kernel.func private @linear_64x32(
 // CHECK-SAME: -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}) attributes {kernel.ops = ["linear"]}
-// CHECK: kernel.func private @linear_swiglu_round_64x32(
+// CHECK: kernel.func private @linear_add_round_64x32(
 // CHECK-SAME: tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}) -> (tensor<?x64xbf16>
-// CHECK-SAME: kernel.ops = ["linear", "swiglu", "round"]
+// CHECK-SAME: kernel.ops = ["linear", "add", "round"]
 module attributes {kimi.target = "cuda:sm_90a"} {
   kimi.weight @g : tensor<64x32xbf16> from "g"
   kimi.weight @u : tensor<64x32xbf16> from "u"
-  func.func private @f(%h: tensor<?x32xbf16>) -> tensor<?x64xbf16> {
+  func.func private @f(%h: tensor<?x32xbf16>, %z: tensor<?x32xbf16>) -> tensor<?x64xbf16> {
+    %gw = kimi.load_weight @g : tensor<64x32xbf16>
+    %g = kimi.linear %h, %gw : tensor<?x32xbf16>, tensor<64x32xbf16> -> tensor<?x64xf32>
+    %uw = kimi.load_weight @u : tensor<64x32xbf16>
+    %u = kimi.linear %z, %uw : tensor<?x32xbf16>, tensor<64x32xbf16> -> tensor<?x64xf32>
+    %s = kimi.add %g, %u : tensor<?x64xf32>, tensor<?x64xf32> -> tensor<?x64xf32>
+    %r = kimi.round %s : tensor<?x64xf32> -> tensor<?x64xbf16>
+    return %r : tensor<?x64xbf16>
+  }
+}
+
+// -----
+
+// Gate and up are the same activations times weights of one form: the template takes both.
+// CHECK-LABEL: func.func private @twins(
+// CHECK-NOT: kernel.call @linear_64x32(
+// CHECK: kernel.call @linear_swiglu_round_64x32(%{{.+}}, %{{.+}}, %{{.+}}) : (tensor<?x32xbf16>, tensor<64x32xbf16>, tensor<64x32xbf16>) -> tensor<?x64xbf16>
+module attributes {kimi.target = "cuda:sm_90a"} {
+  kimi.weight @g : tensor<64x32xbf16> from "g"
+  kimi.weight @u : tensor<64x32xbf16> from "u"
+  func.func private @twins(%h: tensor<?x32xbf16>) -> tensor<?x64xbf16> {
     %gw = kimi.load_weight @g : tensor<64x32xbf16>
     %g = kimi.linear %h, %gw : tensor<?x32xbf16>, tensor<64x32xbf16> -> tensor<?x64xf32>
     %uw = kimi.load_weight @u : tensor<64x32xbf16>

@@ -67,6 +67,34 @@ module attributes {kimi.target = "cuda:sm_90a"} {
 
 // -----
 
+// Two products with one template: a call holds both their sums.
+// CHECK: func.func @decode_1()
+// CHECK: kernel.call @linear_swiglu_round_96x64_upto8(%{{.+}}, %{{.+}}, %{{.+}}) : (tensor<?x64xbf16>, tensor<96x64xbf16>, tensor<96x64xbf16>) -> tensor<?x96xbf16>
+// CHECK: kernel.func private @linear_swiglu_round_96x64_upto8({{.*}}impl = #kernel.impl<"skinny_gemm"
+module attributes {kimi.target = "cuda:sm_80"} {
+  kimi.weight @e : tensor<128x64xbf16> from "e"
+  kimi.weight @g : tensor<96x64xbf16> from "g"
+  kimi.weight @u : tensor<96x64xbf16> from "u"
+  func.func @decode_1() attributes {kimi.entry = #kimi.entry<decode, tokens = 1, sequences = 1, rows = 1>} {
+    %e = kimi.load_weight @e : tensor<128x64xbf16>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x64xbf16> -> tensor<?x64xbf16>
+    %gw = kimi.load_weight @g : tensor<96x64xbf16>
+    %g = kimi.linear %h, %gw : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
+    %uw = kimi.load_weight @u : tensor<96x64xbf16>
+    %u = kimi.linear %h, %uw : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
+    %s = kimi.swiglu %g, %u : tensor<?x96xf32>, tensor<?x96xf32> -> tensor<?x96xf32>
+    %r = kimi.round %s : tensor<?x96xf32> -> tensor<?x96xbf16>
+    call @sink(%r) : (tensor<?x96xbf16>) -> ()
+    return
+  }
+  func.func private @sink(%a: tensor<?x96xbf16>) {
+    return
+  }
+}
+
+// -----
+
 // What names an operation counts more than what is said of all.
 // expected-error @+1 {{--impl linear=skinny_gemm: skinny_gemm can serve no kernel of this plan: kernel 'linear_64x60': skinny_gemm reads rows by tensor copies, whose strides are multiples of 16 bytes: depth 60 is no multiple of 8; use another implementation or pad the weight; use generated}}
 module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["*=generated", "linear=skinny_gemm"]} {

@@ -74,6 +74,10 @@ std::vector<Case> allShapes(const std::string &architecture, std::vector<SkinnyF
   return cases;
 }
 
+SkinnyProblem twins(int64_t columns, int64_t depth, int64_t tokens, SkinnyFormat format) {
+  return {.columns = columns, .depth = depth, .tokens = tokens, .format = format, .scaleSegments = {}, .twins = true};
+}
+
 // What else there is, e4m3 x bf16 and sm_80, tests/compiler/whole compiles as part of whole models.
 TEST(SkinnyGemmCompile, EveryShape) {
   expectAllCompile(allShapes("sm_90a", {SkinnyFormat::e4m3xE4m3, SkinnyFormat::bf16xBf16}));
@@ -86,6 +90,10 @@ TEST(SkinnyGemmCompile, EverySpliceClass) {
       cases.push_back({{4096, 7168, tokens, SkinnyFormat::e4m3xE4m3, {}}, "none", epilogue, "sm_90a"});
       cases.push_back({{4096, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "scale", epilogue, "sm_90a"});
     }
+    for (SkinnyFormat format : {SkinnyFormat::e4m3xE4m3, SkinnyFormat::e4m3xBf16})
+      cases.push_back({twins(4096, 7168, tokens, format), "none", "twin_swiglu", "sm_90a"});
+    cases.push_back({twins(4096, 7168, tokens / 2, SkinnyFormat::e4m3xE4m3), "none", "twin_quantise", "sm_90a"});
+    cases.push_back({twins(4096, 7168, tokens, SkinnyFormat::e4m3xBf16), "none", "twin_swiglu", "sm_80"});
     cases.push_back({{256, 7168, tokens, SkinnyFormat::bf16xBf16, {}}, "none", "argmax", "sm_90a"});
     cases.push_back({{4096, 2048, tokens, SkinnyFormat::e4m3xBf16, {}}, "scale", "store", "sm_90a"});
     if (tokens < 128) // SkinnyGemm.AmpereHasLessSharedMemory

@@ -128,6 +128,48 @@ TEST(SkinnyGemm, LaunchOfFusedA) {
   EXPECT_EQ(launch.maps[1].box, (std::array<int, 2>{128, 8}));
 }
 
+// Gate and up of a shared expert: as many blocks as for one weight of all rows, half of each block's rows of each weight.
+TEST(SkinnyGemm, TwinsShareBlocks) {
+  SkinnyProblem problem = {4096, 7168, 16, SkinnyFormat::e4m3xE4m3, {}};
+  const SkinnyParameters ofOne = chosen(problem);
+  problem.twins = true;
+  const SkinnyParameters p = chosen(problem, sampleEpilogue("twin_swiglu"));
+  EXPECT_TRUE(p == ofOne);
+  const SkinnyLaunch launch = skinnyLaunch(problem, p, {});
+  EXPECT_EQ(launch.grid, 64 * p.split);
+  ASSERT_EQ(launch.maps.size(), 3u);
+  for (int weight : {0, 1}) {
+    EXPECT_EQ(launch.maps[weight].argument, 2 * weight); // each with its scales
+    EXPECT_EQ(launch.maps[weight].shape, (std::array<int64_t, 2>{7168, 2048}));
+    EXPECT_EQ(launch.maps[weight].box, (std::array<int, 2>{128, 32}));
+  }
+  EXPECT_EQ(launch.maps[2].argument, 4);
+  EXPECT_EQ(skinnySharedBytes(problem, p), skinnyLaunch(problem, p, {}).sharedBytes);
+  const std::string text = skinnyText("gate_up", problem, p, {}, sampleEpilogue("twin_swiglu"));
+  EXPECT_TRUE(has(text, "static constexpr int twins = 1;"));
+  EXPECT_TRUE(has(text, "    const Shape::Weight *twinWeight,\n    const float *twinScales,\n    const Shape::Token *activations,"));
+  EXPECT_TRUE(has(text, "Epilogue{out},\n                    twinScales, &twinMap);"));
+}
+
+TEST(SkinnyGemm, RefusesTwinsByName) {
+  SkinnyProblem problem = {4096, 7168, 16, SkinnyFormat::e4m3xE4m3, {}};
+  problem.twins = true;
+  EXPECT_TRUE(has(refusal(problem), "sums of two weights to epilogues of class pair or block only: peel"));
+  SkinnyParameters p = chosen(problem, sampleEpilogue("twin_swiglu"));
+  p.rowTiles = 3;
+  EXPECT_TRUE(has(llvm::toString(checkSkinny(problem, p, {}, sampleEpilogue("twin_swiglu"))), "row_tiles is 1, 2 or 4"));
+  problem.scaleSegments = {2048, 2048};
+  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_swiglu")), "each with one grid of scales, not 4096 rows in 2"));
+  problem.scaleSegments = {};
+  problem.tokens = 65;
+  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 4096 columns and up to 128 tokens"));
+  problem.columns = 36864;
+  problem.tokens = 33;
+  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 36864 columns and up to 64 tokens"));
+  problem.tokens = 32;
+  EXPECT_EQ(chosen(problem, sampleEpilogue("twin_quantise")).residency, 2); // 144 blocks at once
+}
+
 TEST(SkinnyGemm, TextJoinsConstantsFunctorsAndArguments) {
   const SkinnyProblem problem = {640, 1024, 8, SkinnyFormat::e4m3xBf16, {320, 320}};
   const Splice prologue = samplePrologue("scale"), epilogue = sampleEpilogue("residual");
