@@ -40,11 +40,13 @@ inline constexpr int64_t kNumDims = 16;      // entries of the dims array that k
 inline constexpr int64_t kPanelWidth = 16;   // output columns in one panel; also the lanes of a vector of f32
 
 /// What codegen leaves. On every kernel.func: its grid, an array of #kernel.extent; its name in the code file; for a GPU, its
-/// cubin's file name and #kernel.launch. On the module, for a CPU: the shared object's file name.
+/// cubin's file name and #kernel.launch, or #kernel.matrix_product where a library is called instead. On the module, for a
+/// CPU: the shared object's file name.
 inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";
 inline constexpr llvm::StringLiteral kSymbolAttr = "kernel.symbol";
 inline constexpr llvm::StringLiteral kKernelCodeAttr = "kernel.code";
 inline constexpr llvm::StringLiteral kLaunchAttr = "kernel.launch";
+inline constexpr llvm::StringLiteral kProductAttr = "kernel.product";
 inline constexpr llvm::StringLiteral kCodeAttr = "kimi.code";
 
 /// The operations that a kernel holds, by name: an array of strings.

@@ -1,6 +1,7 @@
 // kimi-select-implementation: which implementation serves each kernel, and the tile one task computes.
 #include "dialects/kimi/Kimi.h"
 #include "passes/select/InstantiateTemplates.h"
+#include "passes/select/LibraryProduct.h"
 #include "passes/select/Passes.h"
 
 namespace kimi::passes {
@@ -66,13 +67,19 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
     auto overrides = kimi::passes::Overrides::of(getOperation(), kimi::passes::implementationsOf(templates));
     if (failed(overrides))
       return signalPassFailure();
+    for (auto func : getOperation().getOps<FuncOp>())
+      func.removeImplAttr();
+    auto refusals = kimi::passes::instantiateTemplates(getOperation(), templates, *overrides);
+    kimi::passes::splitLibraryCalls(getOperation());
     Builder builder(&getContext());
     for (auto func : getOperation().getOps<FuncOp>()) {
+      if (func.getImplAttr())
+        continue;
       auto parameters = builder.getDictionaryAttr(
           builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func, (*target)->tiles()))));
       func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kimi::passes::kGenerated), parameters));
     }
-    if (failed(checkServed(*overrides, kimi::passes::instantiateTemplates(getOperation(), templates, *overrides))))
+    if (failed(checkServed(*overrides, refusals)))
       signalPassFailure();
   }
 
@@ -81,9 +88,8 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
     for (auto [op, implementation] : overrides.demands())
       if (auto refusal = refusals.find(implementation); refusal != refusals.end())
         return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
-                                          << " can serve no kernel of this plan"
-                                          << (refusal->second.empty() ? "" : ": " + refusal->second)
-                                          << "; use " << kimi::passes::kGenerated;
+                                          << " can serve no kernel of this plan: " << refusal->second << "; use "
+                                          << kimi::passes::kGenerated;
     return success();
   }
 };
