@@ -83,14 +83,26 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
       signalPassFailure();
   }
 
-  /// What people asked for by name serves at least one kernel.
+  /// What people asked for by name serves at least one kernel that holds the operation.
   LogicalResult checkServed(const kimi::passes::Overrides &overrides, const kimi::passes::Refusals &refusals) {
-    for (auto [op, implementation] : overrides.demands())
-      if (auto refusal = refusals.find(implementation); refusal != refusals.end())
-        return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
-                                          << " can serve no kernel of this plan: " << refusal->second << "; use "
-                                          << kimi::passes::kGenerated;
+    for (auto [op, implementation] : overrides.demands()) {
+      if (isServed(op, implementation))
+        continue;
+      auto refusal = refusals.find(implementation);
+      return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
+                                        << " can serve no kernel of this plan: "
+                                        << (refusal == refusals.end() ? "none that it serves holds '" + op.str() + "'"
+                                                                      : refusal->second)
+                                        << "; use " << kimi::passes::kGenerated;
+    }
     return success();
+  }
+
+  bool isServed(StringRef op, StringRef implementation) {
+    return llvm::any_of(getOperation().getOps<FuncOp>(), [&](FuncOp func) {
+      return func.getImplAttr().getName().getValue() == implementation &&
+             (op == "*" || llvm::is_contained(kimi::passes::operationsOf(func), op));
+    });
   }
 };
 

@@ -137,3 +137,47 @@ module attributes {kimi.target = "cpu", kimi.overrides = ["linear=cublaslt"]} {
     return %a : tensor<?x32xf32>
   }
 }
+
+// -----
+
+// Each request serves something, not all of them together.
+// expected-error @+1 {{--impl embedding=cublaslt: cublaslt can serve no kernel of this plan: none that it serves holds 'embedding'; use generated}}
+module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["linear=cublaslt", "embedding=cublaslt"]} {
+  kimi.weight @w : tensor<64x64xbf16> from "w"
+  kimi.weight @e : tensor<128x64xbf16> from "e"
+  func.func @mixed_300() attributes {kimi.entry = #kimi.entry<mixed, tokens = 300, sequences = 4, rows = 4>} {
+    %e = kimi.load_weight @e : tensor<128x64xbf16>
+    %w = kimi.load_weight @w : tensor<64x64xbf16>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x64xbf16> -> tensor<?x64xbf16>
+    %a = kimi.linear %h, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+    call @sink(%a) : (tensor<?x64xf32>) -> ()
+    return
+  }
+  func.func private @sink(%a: tensor<?x64xf32>) {
+    return
+  }
+}
+
+// -----
+
+// expected-error @+1 {{--impl linear=cublaslt: cublaslt can serve no kernel of this plan: kernel 'dequantise_linear_64x128': cublaslt multiplies bf16 by bf16 only, not codes with scales; use generated}}
+module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["linear=cublaslt"]} {
+  kimi.weight @c : tensor<64x128xf8E4M3FN> from "c" quantised <codes 128 x 128>
+  kimi.weight @s : tensor<1x1xf32> from "s" quantised <scales 128 x 128>
+  kimi.weight @e : tensor<128x128xbf16> from "e"
+  func.func @mixed_300() attributes {kimi.entry = #kimi.entry<mixed, tokens = 300, sequences = 4, rows = 4>} {
+    %e = kimi.load_weight @e : tensor<128x128xbf16>
+    %c = kimi.load_weight @c : tensor<64x128xf8E4M3FN>
+    %s = kimi.load_weight @s : tensor<1x1xf32>
+    %w = kimi.dequantise %c, %s blocks 128 x 128 : tensor<64x128xf8E4M3FN>, tensor<1x1xf32> -> tensor<64x128xf32>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x128xbf16> -> tensor<?x128xbf16>
+    %a = kimi.linear %h, %w : tensor<?x128xbf16>, tensor<64x128xf32> -> tensor<?x64xf32>
+    call @sink(%a) : (tensor<?x64xf32>) -> ()
+    return
+  }
+  func.func private @sink(%a: tensor<?x64xf32>) {
+    return
+  }
+}
