@@ -19,7 +19,8 @@ public:
   static mlir::FailureOr<Overrides> of(mlir::ModuleOp module, llvm::ArrayRef<llvm::StringRef> implementations);
 
   /// Whether `implementation` may serve `kernel`: all that names one of its operations asks for it; where nothing does,
-  /// what is asked for "*". Who asks for a library says nothing of entries that it does not serve.
+  /// what is asked for "*". Who asks for a library says nothing of entries that it does not serve:
+  /// "linear=cublaslt" and "*=generated" are generated code there.
   bool allow(kernel::FuncOp kernel, llvm::StringRef implementation) const;
 
   /// Whether it may, and somebody asked for it.
@@ -29,8 +30,8 @@ public:
   llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>> demands() const;
 
 private:
-  /// What names one of the kernel's operations; where nothing does, what is said of "*".
-  llvm::SmallVector<llvm::StringRef> askedOf(kernel::FuncOp kernel) const;
+  /// What names one of the kernel's operations; where nothing does, what is said of "*". Without who asks for `except`.
+  llvm::SmallVector<llvm::StringRef> askedOf(kernel::FuncOp kernel, llvm::StringRef except) const;
 
   llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>> entries; // operation or "*", implementation
 };

@@ -65,6 +65,40 @@ module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["linear=cublas
 
 // -----
 
+// Where the library does not serve, what else people ask for holds.
+// CHECK-LABEL: func.func @decode_1()
+// CHECK: kernel.call @linear_64x64(
+// CHECK-LABEL: func.func @mixed_300()
+// CHECK: kernel.call @linear_64x64_over128(
+// CHECK-NOT: skinny_gemm
+module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["*=generated", "linear=cublaslt"]} {
+  kimi.weight @w : tensor<64x64xbf16> from "w"
+  kimi.weight @e : tensor<128x64xbf16> from "e"
+  func.func @decode_1() attributes {kimi.entry = #kimi.entry<decode, tokens = 1, sequences = 1, rows = 1>} {
+    %e = kimi.load_weight @e : tensor<128x64xbf16>
+    %w = kimi.load_weight @w : tensor<64x64xbf16>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x64xbf16> -> tensor<?x64xbf16>
+    %a = kimi.linear %h, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+    call @sink(%a) : (tensor<?x64xf32>) -> ()
+    return
+  }
+  func.func @mixed_300() attributes {kimi.entry = #kimi.entry<mixed, tokens = 300, sequences = 4, rows = 4>} {
+    %e = kimi.load_weight @e : tensor<128x64xbf16>
+    %w = kimi.load_weight @w : tensor<64x64xbf16>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x64xbf16> -> tensor<?x64xbf16>
+    %a = kimi.linear %h, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xf32>
+    call @sink(%a) : (tensor<?x64xf32>) -> ()
+    return
+  }
+  func.func private @sink(%a: tensor<?x64xf32>) {
+    return
+  }
+}
+
+// -----
+
 // It is chosen where people ask for it, and nowhere else.
 // CHECK-LABEL: func.func @mixed_300()
 // CHECK: kernel.call @linear_64x64(
