@@ -208,4 +208,37 @@ TEST_F(CudaProductTest, ResultsOfBf16) {
   EXPECT_EQ(values[1025], 0);
 }
 
+// NVIDIA's own, where it is installed: needs no GPU for what describes a product.
+TEST_F(CudaProductTest, TheRealLibraryTakesTheDescriptions) {
+  namespace cuda = runtime::cuda;
+  unsetenv("KIMI_CUBLASLT");
+  auto opened = cuda::CublasLt::open();
+  if (const char *home = std::getenv("CUDA_HOME"); !opened && home) {
+    setenv("KIMI_CUBLASLT", (std::string(home) + "/lib64/libcublasLt.so").c_str(), 1);
+    opened = cuda::CublasLt::open();
+  }
+  if (!opened)
+    GTEST_SKIP() << opened.error().message;
+  const cuda::CublasLt &real = **opened;
+  EXPECT_TRUE(real.name().starts_with("cuBLASLt 1")) << real.name();
+  cuda::cublasLtMatmulDesc_t product = nullptr;
+  ASSERT_TRUE(real.cublasLtMatmulDescCreate(&product, cuda::CUBLAS_COMPUTE_32F, cuda::CUDA_R_32F));
+  int32_t transposed = cuda::CUBLAS_OP_T;
+  EXPECT_TRUE(real.cublasLtMatmulDescSetAttribute(product, cuda::CUBLASLT_MATMUL_DESC_TRANSA, &transposed, 4));
+  EXPECT_FALSE(real.cublasLtMatmulDescSetAttribute(product, cuda::CUBLASLT_MATMUL_DESC_TRANSA, &transposed, 2));
+  EXPECT_TRUE(real.cublasLtMatmulDescDestroy(product));
+  cuda::cublasLtMatrixLayout_t layout = nullptr;
+  ASSERT_TRUE(real.cublasLtMatrixLayoutCreate(&layout, cuda::CUDA_R_16BF, 64, 8, 64));
+  uint64_t columns = 6;
+  EXPECT_TRUE(real.cublasLtMatrixLayoutSetAttribute(layout, cuda::CUBLASLT_MATRIX_LAYOUT_COLS, &columns, 8));
+  EXPECT_TRUE(real.cublasLtMatrixLayoutDestroy(layout));
+  cuda::cublasLtMatmulPreference_t preference = nullptr;
+  ASSERT_TRUE(real.cublasLtMatmulPreferenceCreate(&preference));
+  uint64_t workspace = 1 << 25;
+  uint32_t alignment = 64;
+  EXPECT_TRUE(real.cublasLtMatmulPreferenceSetAttribute(preference, cuda::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, 8));
+  EXPECT_TRUE(real.cublasLtMatmulPreferenceSetAttribute(preference, cuda::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &alignment, 4));
+  EXPECT_TRUE(real.cublasLtMatmulPreferenceDestroy(preference));
+}
+
 } // namespace kimi::test
