@@ -50,8 +50,9 @@ cl::opt<int64_t> layers("layers", cl::desc("Only the first layers: part of a mod
 cl::opt<std::string> prefillAttention("prefill-attention",
                                       cl::desc("Form of latent attention in mixed steps: absorbed (default) or expanded"),
                                       cl::value_desc("FORM"), cl::init("absorbed"), cl::cat(how));
-cl::list<std::string> overrides("impl", cl::desc("Implementation of an operation, '*' = of all: generated or, on GPUs, skinny_gemm; repeatable. Also the "
-                                                 "environment variable KIMIC_IMPL (OP=NAME,OP=NAME)"),
+cl::list<std::string> overrides("impl", cl::desc("Implementation of an operation, '*' = of all: generated or, on GPUs, skinny_gemm "
+                                                 "(at most 128 rows) and cublaslt (mixed steps of more, bf16; never chosen unasked); "
+                                                 "repeatable. Also the environment variable KIMIC_IMPL (OP=NAME,OP=NAME)"),
                                 cl::value_desc("OP=NAME"), cl::cat(how));
 cl::opt<std::string> overrideFile("impl-file", cl::desc("A file of OP=NAME lines; # begins a comment"),
                                   cl::value_desc("FILE"), cl::cat(how));

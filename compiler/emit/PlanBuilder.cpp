@@ -31,6 +31,7 @@ private:
   void addWeight(plan::WeightOp op);
   void addCache(plan::CacheOp op);
   void addKernel(plan::KernelOp op);
+  static std::unique_ptr<artifact::MatrixProductT> productOf(kernel::MatrixProductAttr attr);
   static void setLaunch(artifact::KernelT &kernel, kernel::LaunchAttr launch);
   std::vector<std::unique_ptr<artifact::StepT>> steps(mlir::Region &body);
   artifact::Argument argumentOf(mlir::Attribute argument);
@@ -161,7 +162,24 @@ void Builder::addKernel(plan::KernelOp op) {
     kernel->code = static_cast<uint32_t>(llvm::find(codeNames, *op.getCode()) - codeNames.begin());
   if (kernel::LaunchAttr launch = op.getLaunchAttr())
     setLaunch(*kernel, launch);
+  if (kernel::MatrixProductAttr product = op.getProductAttr())
+    kernel->product = productOf(product);
   rank.kernels.push_back(std::move(kernel));
+}
+
+std::unique_ptr<artifact::MatrixProductT> Builder::productOf(kernel::MatrixProductAttr attr) {
+  auto product = std::make_unique<artifact::MatrixProductT>();
+  product->activations = static_cast<uint32_t>(attr.getActivations());
+  product->activation_type = toSchema(attr.getActivationType());
+  product->weight = static_cast<uint32_t>(attr.getWeight());
+  product->weight_type = toSchema(attr.getWeightType());
+  product->result = static_cast<uint32_t>(attr.getResult());
+  product->result_type = toSchema(attr.getResultType());
+  product->workspace = static_cast<uint32_t>(attr.getWorkspace());
+  product->workspace_bytes = static_cast<uint64_t>(attr.getWorkspaceBytes());
+  product->columns = attr.getColumns();
+  product->depth = attr.getDepth();
+  return product;
 }
 
 void Builder::setLaunch(artifact::KernelT &kernel, kernel::LaunchAttr launch) {

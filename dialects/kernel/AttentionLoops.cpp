@@ -298,7 +298,7 @@ FailureOr<SmallVector<Value>> PagedAttentionExpandedOp::buildLoops(OpBuilder &bu
 FailureOr<SmallVector<Value>> PagedScatterOp::buildLoops(OpBuilder &builder) {
   BodyBuilder body(builder, getLoc());
   Location loc = getLoc();
-  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  OpFoldResult one = builder.getIndexAttr(1);
   auto grid = createGrid(body, {body.sizes(getSlots())[0]}, {1}, {});
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(grid.getTerminator());

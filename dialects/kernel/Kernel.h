@@ -48,11 +48,13 @@ inline int64_t largestDivisor(int64_t value, int64_t most) {
 }
 
 /// What codegen leaves. On every kernel.func: its grid, an array of #kernel.extent; its name in the code file; for a GPU, its
-/// cubin's file name and #kernel.launch. On the module, for a CPU: the shared object's file name.
+/// cubin's file name and #kernel.launch, or #kernel.matrix_product where a library is called instead. On the module, for a
+/// CPU: the shared object's file name.
 inline constexpr llvm::StringLiteral kGridAttr = "kernel.grid";
 inline constexpr llvm::StringLiteral kSymbolAttr = "kernel.symbol";
 inline constexpr llvm::StringLiteral kKernelCodeAttr = "kernel.code";
 inline constexpr llvm::StringLiteral kLaunchAttr = "kernel.launch";
+inline constexpr llvm::StringLiteral kProductAttr = "kernel.product";
 inline constexpr llvm::StringLiteral kCodeAttr = "kimi.code";
 
 /// The operations that a kernel holds, by name: an array of strings.

@@ -45,7 +45,8 @@ std::optional<RankedTensorType> LayoutAttr::physicalType(RankedTensorType logica
 
 LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t, Type, ArrayAttr shape,
                                     DenseI64ArrayAttr strides, DenseI64ArrayAttr box, int64_t swizzle) {
-  if (box.size() != shape.size() || strides.size() + 1 != shape.size()) // C1
+  auto rank = static_cast<int64_t>(shape.size());
+  if (box.size() != rank || strides.size() + 1 != rank) // C1
     return emitError() << "a tensor map of " << shape.size() << " dimensions has as many box sizes and one stride less, not "
                        << box.size() << " and " << strides.size();
   if (!llvm::all_of(shape, llvm::IsaPred<ExtentAttr>)) // C2
@@ -59,5 +60,22 @@ LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
                                  ArrayAttr maps) {
   if (maps && !llvm::all_of(maps, llvm::IsaPred<TensorMapAttr>)) // C1
     return emitError() << "tensor_maps holds #kernel.tensor_map, not " << maps;
+  return success();
+}
+
+LogicalResult MatrixProductAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t activations, Type activationType,
+                                        int64_t weight, Type weightType, int64_t result, Type resultType,
+                                        int64_t workspace, int64_t workspaceBytes, int64_t columns, int64_t depth) {
+  SmallVector<int64_t> arguments = {activations, weight, result, workspace};
+  llvm::sort(arguments);
+  if (arguments.front() < 0 || std::adjacent_find(arguments.begin(), arguments.end()) != arguments.end()) // C1
+    return emitError() << "a matrix product needs four different arguments, not " << activations << ", " << weight << ", "
+                       << result << " and " << workspace;
+  if (!activationType.isBF16() || !weightType.isBF16() || (!resultType.isBF16() && !resultType.isF32())) // C2
+    return emitError() << "a matrix product is of bf16 and bf16, to f32 or bf16, not of " << activationType << " and "
+                       << weightType << " to " << resultType;
+  if (columns < 1 || depth < 1 || workspaceBytes < 1) // C3
+    return emitError() << "a matrix product has columns, a depth and a workspace, not " << columns << ", " << depth << " and "
+                       << workspaceBytes;
   return success();
 }

@@ -118,4 +118,27 @@ def Kernel_LaunchAttr : Kernel_Attr<"Launch", "launch"> {
   let genVerifyDecl = 1;
 }
 
+def Kernel_MatrixProductAttr : Kernel_Attr<"MatrixProduct", "matrix_product"> {
+  let summary = "A launch that is no kernel but a library's matrix product";
+  let description = [{
+    result[t, n] = sum over k < depth of activations[t, k] * weight[n, k], n < columns; all row-major. Sums are f32, and
+    rounded once where the result is bf16. The launch's grid is the number of rows t. Numbers are those of the launch's
+    arguments; `workspace` is memory that the library may write as it likes.
+
+    (C1) the four arguments differ and are no negative numbers. (C2) operands are bf16, the result is f32 or bf16.
+    (C3) columns, depth and the bytes of the workspace are positive.
+
+    Example: `#kernel.matrix_product<activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024,
+    columns 96, depth 256>`
+  }];
+  let parameters = (ins "int64_t":$activations, "::mlir::Type":$activationType, "int64_t":$weight,
+                        "::mlir::Type":$weightType, "int64_t":$result, "::mlir::Type":$resultType,
+                        "int64_t":$workspace, "int64_t":$workspaceBytes, "int64_t":$columns, "int64_t":$depth);
+  let assemblyFormat = [{
+    `<` `activations` $activations `:` $activationType `,` `weight` $weight `:` $weightType `,` `result` $result `:`
+    $resultType `,` `workspace` $workspace `bytes` $workspaceBytes `,` `columns` $columns `,` `depth` $depth `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
 #endif

@@ -18,6 +18,9 @@ namespace kimi::plan {
 /// Offsets of arena buffers are multiples of this: a cache line, and the widest vector of any target.
 inline constexpr int64_t kArenaAlignment = 64;
 
+/// Of what a library may use as it likes (cublasLtMatmul: 256 bytes).
+inline constexpr int64_t kWorkspaceAlignment = 256;
+
 /// Marks between the passes of the phase `plan` (see passes/plan/Passes.td). On a kernel.call and a func.call: where
 /// each result lies. On a function's tensor argument: where it lies. On an entry: the size of its arena, its capacity.
 inline constexpr llvm::StringLiteral kResultBuffersAttr = "plan.results";
@@ -25,7 +28,8 @@ inline constexpr llvm::StringLiteral kArgumentBufferAttr = "plan.argument";
 inline constexpr llvm::StringLiteral kArenaBytesAttr = "plan.arena_bytes";
 inline constexpr llvm::StringLiteral kCapacityAttr = "plan.capacity";
 
-using kernel::kCodeAttr, kernel::kGridAttr, kernel::kKernelCodeAttr, kernel::kLaunchAttr, kernel::kSymbolAttr;
+using kernel::kCodeAttr, kernel::kGridAttr, kernel::kKernelCodeAttr, kernel::kLaunchAttr, kernel::kProductAttr,
+    kernel::kSymbolAttr;
 
 /// The files of machine code that `module` names, each once: after codegen or plan.
 llvm::SmallVector<std::string> codeFiles(mlir::ModuleOp module);

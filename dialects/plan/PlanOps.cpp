@@ -47,6 +47,12 @@ LogicalResult CacheOp::verify() {
   return success();
 }
 
+LogicalResult KernelOp::verify() {
+  if (getProductAttr() && getCodeAttr()) // C1
+    return emitOpError() << "'" << getSymName() << "' is a library's product and has code in '" << *getCode() << "'";
+  return success();
+}
+
 //===- steps -------------------------------------------------------------------------------------------------===//
 
 /// Error where a buffer of `launch` ends beyond an arena of `arenaBytes`.
@@ -117,9 +123,50 @@ static OpType lookUp(SymbolTableCollection &symbols, Operation *from, FlatSymbol
   return symbols.lookupNearestSymbolFrom<OpType>(from, name);
 }
 
+/// C7 of a launch.
+static LogicalResult verifyProduct(LaunchOp launch, kimi::kernel::MatrixProductAttr product, SymbolTableCollection &symbols) {
+  int64_t numReads = launch.getReads().size(), numArguments = numReads + launch.getWrites().size();
+  if (launch.getGrid().size() != 1)
+    return launch.emitOpError() << "of '" << launch.getKernel() << "' has a grid of " << launch.getGrid().size()
+                                << " sizes but a product's is the number of its rows";
+  if (product.getActivations() >= numReads || product.getWeight() >= numReads || product.getResult() < numReads ||
+      product.getWorkspace() < numReads || product.getResult() >= numArguments || product.getWorkspace() >= numArguments)
+    return launch.emitOpError() << "of '" << launch.getKernel() << "' has " << numReads << " reads and "
+                                << launch.getWrites().size() << " writes, which are not those of " << product;
+  auto ref = dyn_cast<WeightRefAttr>(launch.getReads()[product.getWeight()]);
+  auto weight = ref ? lookUp<WeightOp>(symbols, launch, ref.getSymbol()) : WeightOp();
+  if (!weight || weight.getTensorType().getElementType() != product.getWeightType() ||
+      weight.getTensorType().getNumElements() != product.getColumns() * product.getDepth())
+    return launch.emitOpError() << "of '" << launch.getKernel() << "' multiplies by " << launch.getReads()[product.getWeight()]
+                                << " but its product needs a weight of " << product.getColumns() << " x "
+                                << product.getDepth() << " " << product.getWeightType();
+  auto workspace = dyn_cast<ArenaAttr>(launch.getWrites()[product.getWorkspace() - numReads]);
+  if (!workspace || workspace.getOffset() % kWorkspaceAlignment != 0 || workspace.getBytes() != product.getWorkspaceBytes())
+    return launch.emitOpError() << "of '" << launch.getKernel() << "' has the workspace "
+                                << launch.getWrites()[product.getWorkspace() - numReads]
+                                << " but it is " << product.getWorkspaceBytes() << " bytes of the arena at a multiple of "
+                                << kWorkspaceAlignment;
+  return success();
+}
+
+/// C8 of a launch, C4 of a call: `op` stands in an entry.
+static LogicalResult verifyNoGraph(Operation *op, LaunchOp launch, SymbolTableCollection &symbols) {
+  auto entry = dyn_cast<EntryOp>(op->getParentOp());
+  auto kernel = lookUp<KernelOp>(symbols, launch, launch.getKernelAttr());
+  if (!entry || !kernel || !kernel.getProductAttr() || entry.getKind().getValue() != model::EntryKind::decode)
+    return success();
+  return op->emitOpError() << "runs '" << launch.getKernel() << "', a call of " << kernel.getImpl().getName().getValue()
+                           << ", in the decode entry '" << entry.getSymName() << "', whose graph holds kernels only";
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (!lookUp<KernelOp>(symbols, *this, getKernelAttr())) // C1
+  auto launched = lookUp<KernelOp>(symbols, *this, getKernelAttr());
+  if (!launched) // C1
     return emitOpError() << "launches '" << getKernel() << "' which is no plan.kernel";
+  if (auto product = launched.getProductAttr(); product && failed(verifyProduct(*this, product, symbols))) // C7
+    return failure();
+  if (failed(verifyNoGraph(*this, *this, symbols))) // C8
+    return failure();
   for (Attribute argument : getReads()) {
     if (auto ref = dyn_cast<WeightRefAttr>(argument)) {
       auto weight = lookUp<WeightOp>(symbols, *this, ref.getSymbol());
@@ -169,6 +216,8 @@ LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
       if (failed(verifyLayer(*this, argument, symbols)))
         return failure();
     if (failed(verifyInside(*this, launch, entry.getArenaBytes()))) // C3
+      return failure();
+    if (failed(verifyNoGraph(*this, launch, symbols))) // C4
       return failure();
   }
   return success();

@@ -61,20 +61,27 @@ def Plan_CacheOp : Plan_Op<"cache", [Symbol]> {
 def Plan_KernelOp : Plan_Op<"kernel", [Symbol]> {
   let summary = "A kernel: its symbol in the code file, who implements it, and what a launch costs";
   let description = [{
-    Of a GPU's kernel: `code` is its cubin's file, beside the dump.
+    Of a GPU's kernel: `code` is its cubin's file, beside the dump. With `product` nothing of ours runs: its launches are
+    calls of the library that `impl` names.
+
+    (C1) `product` stands without `code`.
 
     Example:
     ```mlir
     plan.kernel @linear_round_96x256 impl <"generated", {tile = [32, 64]}>
         cost <bytes = [#kernel.cost_term<tokens * 1 cap 0 each 704>], flops = []>
     plan.kernel @round_96 impl <"generated", {tile = [1]}> code "0123.cubin" launch <threads = 256, shared_bytes = 1024>
+    plan.kernel @linear_96x256_over128 impl <"cublaslt", {workspace = 1024 : i64}>
+        product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 96, depth 256>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Kernel_ImplAttr:$impl, OptionalAttr<Kernel_CostAttr>:$cost,
-                       OptionalAttr<StrAttr>:$code, OptionalAttr<Kernel_LaunchAttr>:$launch);
+                       OptionalAttr<StrAttr>:$code, OptionalAttr<Kernel_LaunchAttr>:$launch,
+                       OptionalAttr<Kernel_MatrixProductAttr>:$product);
   let assemblyFormat = [{
-    $sym_name `impl` $impl (`cost` $cost^)? (`code` $code^ `launch` $launch)? attr-dict
+    $sym_name `impl` $impl (`cost` $cost^)? (`code` $code^ `launch` $launch)? (`product` $product^)? attr-dict
   }];
+  let hasVerifier = 1;
 }
 
 //===- steps ------------------------------------------------------------------------------------------------===//
@@ -134,11 +141,16 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
     (C1) `kernel` names a `plan.kernel`. (C2) weights and caches name a `plan.weight` and a `plan.cache`.
     (C3) writes are `arena` or `output`. (C4) arena offsets are multiples of 64 and sizes are positive.
     (C5) what is written shares no byte with another argument. (C6) outside a block, weights have no layers.
+    (C7) of a kernel with a `product`: the grid is one size, its rows; of the arguments that it names, the first two are
+    read, `weight` is a weight of columns * depth elements, the others are written, the workspace in `arena` at a multiple of 256, as long as the product says.
+    (C8) such a launch stands in no decode entry: those become graphs, which hold kernels only.
 
     Example:
     ```mlir
     plan.launch @linear_round_96x256 grid [tokens by 64, 6] (arena 0 bytes 2048, weight @moe.q_a_proj)
         -> (arena 2048 bytes 768)
+    plan.launch @linear_96x256_over128 grid [tokens] (arena 0 bytes 262144, weight @moe.q_a_proj)
+        -> (arena 262144 bytes 196608, arena 458752 bytes 1024)
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, TypedArrayAttrBase<Kernel_ExtentAttr, "extents">:$grid,
@@ -153,7 +165,8 @@ def Plan_CallOp : Plan_Op<"call", [HasParent<"EntryOp">, DeclareOpInterfaceMetho
   let summary = "Runs a block for one layer";
   let description = [{
     (C1) `block` names a `plan.block`. (C2) every weight and cache of the block that has layers has this one.
-    (C3) every buffer of the block ends inside the entry's arena.
+    (C3) every buffer of the block ends inside the entry's arena. (C4) a decode entry's block holds no launch of a kernel
+    with a `product`.
 
     Example: `plan.call @moe_layer.decode_4 layer 1`
   }];

@@ -1,10 +1,12 @@
 // The code of CUDA targets: each kernel → CUDA C++ → cubin.
 #include "passes/codegen/CodeFiles.h"
+#include "passes/codegen/LibraryCall.h"
 #include "passes/codegen/Nvrtc.h"
 #include "passes/codegen/Passes.h"
 #include "passes/codegen/PrintCuda.h"
 #include "passes/codegen/TemplateCode.h"
 #include "passes/codegen/ThreadLoops.h"
+#include "passes/select/LibraryProduct.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/IR/Threading.h"
@@ -97,27 +99,6 @@ std::pair<RankedTensorType, ArrayAttr> workspaceOf(FuncOp func, int64_t bytes) {
   return {RankedTensorType::get(shape, b.getI8Type()), b.getArrayAttr(dims)};
 }
 
-/// The kernel and all its calls get one more result that nobody reads.
-void addWorkspace(ModuleOp module, FuncOp func, int64_t bytes) {
-  auto [type, dims] = workspaceOf(func, bytes);
-  auto attributes = DictionaryAttr::get(func.getContext(), NamedAttribute(
-      StringAttr::get(func.getContext(), kernel::kDimsAttr), dims));
-  if (failed(func.insertResult(func.getNumResults(), type, attributes)))
-    llvm_unreachable("a kernel takes one more result");
-  SmallVector<kernel::CallOp> calls;
-  module.walk([&](kernel::CallOp call) {
-    if (call.getCallee() == func.getSymName())
-      calls.push_back(call);
-  });
-  for (kernel::CallOp call : calls) {
-    OpBuilder b(call);
-    OperationState state(call.getLoc(), call->getName(), call->getOperands(), func.getResultTypes(), call->getAttrs());
-    Operation *wider = b.create(state);
-    call->replaceAllUsesWith(wider->getResults().drop_back());
-    call->erase();
-  }
-}
-
 LogicalResult store(ModuleOp module, Kernel &kernel, const CodeFiles &files) {
   Builder b(module.getContext());
   FailureOr<std::string> file = files.store(kernel.cubin.image, ".cubin");
@@ -125,8 +106,10 @@ LogicalResult store(ModuleOp module, Kernel &kernel, const CodeFiles &files) {
     return failure();
   kernel.original->setAttr(kKernelCodeAttr, b.getStringAttr(*file));
   kernel.original->setAttr(kLaunchAttr, kernel.launch);
-  if (kernel.workspaceBytes > 0)
-    addWorkspace(module, kernel.original, kernel.workspaceBytes);
+  if (kernel.workspaceBytes > 0) {
+    auto [type, dims] = workspaceOf(kernel.original, kernel.workspaceBytes);
+    addScratchResult(module, kernel.original, type, dims);
+  }
   return files.dump((kernel.name() + ".cubin").str(), kernel.cubin.image);
 }
 
@@ -160,6 +143,11 @@ LogicalResult generateCudaCode(ModuleOp module, ModuleOp kernelModule, const Cud
   std::vector<Kernel> kernels;
   SymbolTable symbols(kernelModule);
   for (auto func : module.getOps<FuncOp>()) {
+    if (isLibraryCall(func)) {
+      if (failed(writeLibraryCall(module, func)))
+        return failure();
+      continue;
+    }
     FailureOr<Kernel> kernel = isTemplate(func) ? writeFromTemplate(func, target)
                                                 : writeGenerated(func, symbols.lookup<func::FuncOp>(func.getSymName()));
     if (failed(kernel))

@@ -96,7 +96,7 @@ FailureOr<TemplateCode> writeTemplate(FuncOp kernel, const CudaTarget &target) {
   if (name == kSkinnyGemm)
     return writeSkinny(kernel, target);
   return kernel.emitError() << "kernel '" << kernel.getSymName() << "': " << target.name() << " has no implementation '"
-                            << name << "'; it has " << kGenerated << " and " << kSkinnyGemm;
+                            << name << "'; it has " << kGenerated << ", " << kSkinnyGemm << " and " << kCublasLt;
 }
 
 } // namespace kimi::passes

@@ -1,14 +1,12 @@
 #include "passes/plan/Arena.h"
 
-#include "dialects/plan/Plan.h"
-
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace kimi::passes {
 
-static int64_t align(int64_t offset) {
-  return static_cast<int64_t>(llvm::alignTo(static_cast<uint64_t>(offset), plan::kArenaAlignment));
+static int64_t align(int64_t offset, int64_t alignment) {
+  return static_cast<int64_t>(llvm::alignTo(static_cast<uint64_t>(offset), static_cast<uint64_t>(alignment)));
 }
 
 /// The lowest offset where `buffer` meets none of `placed`.
@@ -22,7 +20,7 @@ static int64_t firstFit(const Buffer &buffer, llvm::ArrayRef<const Buffer *> pla
   for (const Buffer *rival : rivals) {
     if (offset + buffer.bytes <= *rival->offset)
       break;
-    offset = std::max(offset, align(*rival->offset + rival->bytes));
+    offset = std::max(offset, align(*rival->offset + rival->bytes, buffer.alignment));
   }
   return offset;
 }
@@ -46,7 +44,7 @@ int64_t placeBuffers(llvm::MutableArrayRef<Buffer> buffers) {
   int64_t end = 0;
   for (const Buffer &buffer : buffers)
     end = std::max(end, *buffer.offset + buffer.bytes);
-  return align(end);
+  return align(end, plan::kArenaAlignment);
 }
 
 } // namespace kimi::passes

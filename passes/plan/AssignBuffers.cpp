@@ -106,6 +106,12 @@ LogicalResult Placer::addArgument() {
   return success();
 }
 
+/// Of the buffer that is this argument of the kernel's launches.
+int64_t alignmentOf(KernelFunc callee, int64_t argument) {
+  auto product = callee->getAttrOfType<kimi::kernel::MatrixProductAttr>(kProductAttr);
+  return product && product.getWorkspace() == argument ? kWorkspaceAlignment : kArenaAlignment;
+}
+
 LogicalResult Placer::addKernelCall(KernelCall call) {
   auto callee = symbols.lookup<KernelFunc>(call.getCallee());
   int64_t step = steps.lookup(call);
@@ -122,7 +128,8 @@ LogicalResult Placer::addKernelCall(KernelCall call) {
       hidden.push_back({result, buffers.size()});
     bufferOf[result] = buffers.size();
     buffers.push_back({*bytes, step, lastUse(result),
-                       isHidden ? std::optional<int64_t>(kHiddenOffset) : std::nullopt});
+                       isHidden ? std::optional<int64_t>(kHiddenOffset) : std::nullopt,
+                       alignmentOf(callee, callee.getNumArguments() + index)});
   }
   return success();
 }

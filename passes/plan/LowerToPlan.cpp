@@ -161,7 +161,8 @@ LogicalResult Lowering::defineKernel(KernelFunc func) {
     return func.emitError() << "'" << func.getSymName() << "' has no implementation: run select first";
   KernelOp::create(builder, func.getLoc(), builder.getStringAttr(symbolOf(func)), func.getImplAttr(),
                    func.getCostAttr(), func->getAttrOfType<StringAttr>(kKernelCodeAttr),
-                   func->getAttrOfType<kimi::kernel::LaunchAttr>(kLaunchAttr));
+                   func->getAttrOfType<kimi::kernel::LaunchAttr>(kLaunchAttr),
+                   func->getAttrOfType<kimi::kernel::MatrixProductAttr>(kProductAttr));
   return success();
 }
 

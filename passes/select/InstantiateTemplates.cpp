@@ -35,7 +35,7 @@ public:
   Instances(ModuleOp module, ArrayRef<std::unique_ptr<Template>> templates, const Overrides &overrides)
       : symbols(module), templates(templates), overrides(overrides) {
     for (const auto &tuned : templates)
-      refusals[tuned->name()] = "";
+      refusals[tuned->name()] = ("there is nothing for it in " + tuned->reach()).str();
   }
 
   void run(ModuleOp module) {
@@ -103,7 +103,7 @@ private:
   StringAttr instanceOf(FuncOp kernel, EntryAttr entry) {
     int64_t rows = rowsOf(kernel, entry);
     for (const auto &tuned : templates)
-      if (int64_t served = rows > 0 && overrides.allow(kernel, tuned->name()) ? tuned->rowsServed(rows) : 0)
+      if (int64_t served = rows > 0 && isAllowed(*tuned, kernel, overrides) ? tuned->rowsServed(rows, entry.getKind()) : 0)
         if (StringAttr copy = instanceOf(kernel, *tuned, served))
           return copy;
     return kernel.getSymNameAttr();
@@ -129,7 +129,7 @@ private:
 
   template <typename Op> Op insertCopy(Op original, int64_t rows) {
     auto copy = cast<Op>(original->clone());
-    copy.setSymName((original.getSymName() + "_upto" + Twine(rows)).str());
+    copy.setSymName((original.getSymName() + (rows == kAnyRows ? kOverTemplates.str() : "_upto" + std::to_string(rows))).str());
     symbols.insert(copy, std::next(Block::iterator(original)));
     copied.insert(original);
     return copy;

@@ -45,17 +45,26 @@ FailureOr<Overrides> Overrides::of(ModuleOp module, ArrayRef<StringRef> implemen
   return overrides;
 }
 
+SmallVector<StringRef> Overrides::askedOf(FuncOp kernel, StringRef except) const {
+  SmallVector<StringRef> ops = operationsOf(kernel), named, ofAll;
+  for (auto [op, asked] : entries) {
+    if (asked == except)
+      continue;
+    if (op == "*")
+      ofAll.push_back(asked);
+    else if (llvm::is_contained(ops, op))
+      named.push_back(asked);
+  }
+  return named.empty() ? ofAll : named;
+}
+
 bool Overrides::allow(FuncOp kernel, StringRef implementation) const {
-  SmallVector<StringRef> ops = operationsOf(kernel);
-  bool isNamed = false, isAllowed = true;
-  for (auto [op, asked] : entries)
-    if (llvm::is_contained(ops, op)) {
-      isNamed = true;
-      isAllowed &= asked == implementation;
-    }
-  if (isNamed)
-    return isAllowed;
-  return llvm::all_of(entries, [&](auto entry) { return entry.first != "*" || entry.second == implementation; });
+  return llvm::all_of(askedOf(kernel, /*except=*/kCublasLt), [&](StringRef asked) { return asked == implementation; });
+}
+
+bool Overrides::asksFor(FuncOp kernel, StringRef implementation) const {
+  SmallVector<StringRef> asked = askedOf(kernel, /*except=*/"");
+  return !asked.empty() && llvm::all_of(asked, [&](StringRef name) { return name == implementation; });
 }
 
 SmallVector<std::pair<StringRef, StringRef>> Overrides::demands() const {

@@ -25,7 +25,8 @@ def SelectImplementation : Pass<"kimi-select-implementation", "::mlir::ModuleOp"
 
     Where a template of the target accepts a kernel for the most rows that an entry has, the entry calls a copy of the
     kernel, NAME_uptoN, N the most rows that the copy serves; functions between the two are copied, too. Entries with
-    the same choices share copies.
+    the same choices share copies. Where people ask for a library, mixed entries of more than 128 rows call copies
+    NAME_over128; what follows a product there, but a rounding to bf16, becomes a generated kernel OPERATIONS_N_over128.
 
     Before: `kernel.func private @linear_4x8(..) attributes {kernel.ops = ["linear"]}`
     After: `kernel.func private @linear_4x8(..) attributes {impl = #kernel.impl<"generated", {tile = array<i64: 32, 64>}>, ..}`

@@ -1,6 +1,7 @@
 // kimi-select-implementation: which implementation serves each kernel, and the tile one task computes.
 #include "dialects/kimi/Kimi.h"
 #include "passes/select/InstantiateTemplates.h"
+#include "passes/select/LibraryProduct.h"
 #include "passes/select/Passes.h"
 
 namespace kimi::passes {
@@ -77,25 +78,42 @@ struct SelectImplementation : kimi::passes::impl::SelectImplementationBase<Selec
     auto overrides = kimi::passes::Overrides::of(getOperation(), kimi::passes::implementationsOf(templates));
     if (failed(overrides))
       return signalPassFailure();
+    for (auto func : getOperation().getOps<FuncOp>())
+      func.removeImplAttr();
+    auto refusals = kimi::passes::instantiateTemplates(getOperation(), templates, *overrides);
+    kimi::passes::splitLibraryCalls(getOperation());
     Builder builder(&getContext());
     for (auto func : getOperation().getOps<FuncOp>()) {
+      if (func.getImplAttr())
+        continue;
       auto parameters = builder.getDictionaryAttr(
           builder.getNamedAttr("tile", builder.getDenseI64ArrayAttr(tileOf(func, (*target)->tiles()))));
       func.setImplAttr(kimi::kernel::ImplAttr::get(&getContext(), builder.getStringAttr(kimi::passes::kGenerated), parameters));
     }
-    if (failed(checkServed(*overrides, kimi::passes::instantiateTemplates(getOperation(), templates, *overrides))))
+    if (failed(checkServed(*overrides, refusals)))
       signalPassFailure();
   }
 
-  /// What people asked for by name serves at least one kernel.
+  /// What people asked for by name serves at least one kernel that holds the operation.
   LogicalResult checkServed(const kimi::passes::Overrides &overrides, const kimi::passes::Refusals &refusals) {
-    for (auto [op, implementation] : overrides.demands())
-      if (auto refusal = refusals.find(implementation); refusal != refusals.end())
-        return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
-                                          << " can serve no kernel of this plan"
-                                          << (refusal->second.empty() ? "" : ": " + refusal->second)
-                                          << "; use " << kimi::passes::kGenerated;
+    for (auto [op, implementation] : overrides.demands()) {
+      if (isServed(op, implementation))
+        continue;
+      auto refusal = refusals.find(implementation);
+      return getOperation().emitError() << "--impl " << op << "=" << implementation << ": " << implementation
+                                        << " can serve no kernel of this plan: "
+                                        << (refusal == refusals.end() ? "none that it serves holds '" + op.str() + "'"
+                                                                      : refusal->second)
+                                        << "; use " << kimi::passes::kGenerated;
+    }
     return success();
+  }
+
+  bool isServed(StringRef op, StringRef implementation) {
+    return llvm::any_of(getOperation().getOps<FuncOp>(), [&](FuncOp func) {
+      return func.getImplAttr().getName().getValue() == implementation &&
+             (op == "*" || llvm::is_contained(kimi::passes::operationsOf(func), op));
+    });
   }
 };
 

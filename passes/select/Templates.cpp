@@ -1,7 +1,7 @@
 #include "passes/select/Templates.h"
 
 #include "dialects/kimi/Kimi.h"
-#include "passes/select/Overrides.h"
+#include "passes/select/LibraryProduct.h"
 #include "passes/select/SkinnyGemm.h"
 #include "passes/select/SkinnyProduct.h"
 
@@ -19,8 +19,10 @@ public:
 
   StringRef name() const override { return kSkinnyGemm; }
 
-  int64_t rowsServed(int64_t rows) const override {
-    for (int64_t served : {8, 16, 32, 64, 128})
+  StringRef reach() const override { return "entries of at most 128 rows"; }
+
+  int64_t rowsServed(int64_t rows, model::EntryKind) const override {
+    for (int64_t served : std::initializer_list<int64_t>{8, 16, 32, 64, kMostTemplateRows})
       if (rows <= served)
         return served;
     return 0;
@@ -57,15 +59,47 @@ private:
   CudaTarget target;
 };
 
+/// NVIDIA's library, for products of many rows. Decode entries are graphs, which hold kernels only.
+class CublasLtCall : public Template {
+public:
+  explicit CublasLtCall(const CudaTarget &target) : target(target) {}
+
+  StringRef name() const override { return kCublasLt; }
+  StringRef reach() const override { return "mixed entries of more than 128 rows"; }
+  bool isOnlyOnRequest() const override { return true; }
+
+  int64_t rowsServed(int64_t rows, model::EntryKind kind) const override {
+    return kind == model::EntryKind::mixed && rows > kMostTemplateRows ? kAnyRows : 0;
+  }
+
+  llvm::Expected<DictionaryAttr> choose(FuncOp kernel, int64_t) const override {
+    llvm::Expected<SkinnyProduct> product = findLibraryProduct(kernel);
+    if (!product)
+      return product.takeError();
+    Builder b(kernel.getContext());
+    return b.getDictionaryAttr(b.getNamedAttr("workspace", b.getI64IntegerAttr(libraryWorkspace(target))));
+  }
+
+private:
+  CudaTarget target;
+};
+
 } // namespace
 
 std::vector<std::unique_ptr<Template>> templatesOf(ModuleOp module, const Target &target) {
   std::vector<std::unique_ptr<Template>> templates;
   auto weights = module->getAttrOfType<StringAttr>(model::kWeightsAttr);
   bool isReference = weights && weights.getValue() == "reference";
-  if (target.kind() == TargetKind::cuda && !isReference)
-    templates.push_back(std::make_unique<SkinnyGemmTemplate>(static_cast<const CudaTarget &>(target)));
+  if (target.kind() != TargetKind::cuda || isReference)
+    return templates;
+  const auto &gpu = static_cast<const CudaTarget &>(target);
+  templates.push_back(std::make_unique<SkinnyGemmTemplate>(gpu));
+  templates.push_back(std::make_unique<CublasLtCall>(gpu));
   return templates;
+}
+
+bool isAllowed(const Template &tuned, FuncOp kernel, const Overrides &overrides) {
+  return tuned.isOnlyOnRequest() ? overrides.asksFor(kernel, tuned.name()) : overrides.allow(kernel, tuned.name());
 }
 
 SmallVector<StringRef> implementationsOf(ArrayRef<std::unique_ptr<Template>> templates) {

@@ -5,6 +5,7 @@
 #include "runtime/cuda/WeightStreamer.h"
 #include "runtime/engine/Description.h"
 #include "runtime/engine/PlanCheck.h"
+#include "runtime/engine/PlanWalk.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -38,6 +39,7 @@ Expected<std::unique_ptr<Engine>> CudaEngine::load(Artifact artifact, const Engi
   TRY(engine->checkAlignment());
   TRY(engine->loadCode());
   TRY(engine->findKernels());
+  TRY(engine->openLibrary());
   TRY(engine->planDeviceMemory());
   TRY(engine->allocate());
   TRY(engine->streamWeights(numThreads));
@@ -72,9 +74,36 @@ Status CudaEngine::loadCode() {
   return {};
 }
 
+/// Where a launch is a call of it. Before memory is planned: it takes some.
+Status CudaEngine::openLibrary() {
+  std::string user;
+  for (const Entry *entry : *rank().entries())
+    forEachLaunch(rank(), *entry, [&](const Launch &launch, uint32_t) {
+      const Kernel &kernel = *rank().kernels()->Get(launch.kernel());
+      if (kernel.product() && user.empty())
+        user = fmt::format("entry {}: kernel {} is a call of {}", entry->name()->string_view(),
+                           kernel.name()->string_view(), kernel.implementation()->string_view());
+    });
+  if (user.empty())
+    return {};
+  auto opened = cuda::CublasLt::open();
+  if (!opened)
+    return failure(user, opened.error());
+  library = *opened;
+  auto created = cuda::createContext(*library);
+  if (!created)
+    return failure(user + ": " + library->name(), created.error());
+  context = std::move(*created);
+  return {};
+}
+
 Status CudaEngine::findKernels() {
   for (uint32_t i = 0; i < sizeOf(rank().kernels()); ++i) {
     const Kernel &planned = *rank().kernels()->Get(i);
+    if (planned.product()) {
+      kernels.push_back({}); // never launched
+      continue;
+    }
     cuda::KernelHandle kernel{.function = nullptr,
                               .threads = planned.threads(),
                               .sharedBytes = planned.shared_bytes(),
@@ -172,7 +201,7 @@ Status CudaEngine::preparePrograms() {
   TRY_ASSIGN(profiler, CudaProfiler::create(device));
   resolvePrograms(addresses());
   for (const Program &program : programs) {
-    TRY_ASSIGN(CudaProgram prepared, CudaProgram::create(device, rank(), program, kernels,
+    TRY_ASSIGN(CudaProgram prepared, CudaProgram::create(device, rank(), program, {kernels, library, &context},
                                                          capacityOf(program.entry()), dimsAddress));
     if (options.useGraphs && program.entry().kind() == EntryKind::decode)
       TRY(prepared.buildGraph(device, stream.get()));
@@ -254,10 +283,10 @@ Status CudaEngine::poisonMemory() {
 }
 
 Status CudaEngine::start(size_t index) {
-  const CudaProgram &program = cudaPrograms[index];
+  CudaProgram &program = cudaPrograms[index];
   if (profiling) {
-    if (auto status = profiler.run(device, stream.get(), program, hasRun[index], table.dims(), profileTimes);
-        !status)
+    bool isLoaded = hasRun[index] && program.hasStartedLibraries(table.dims());
+    if (auto status = profiler.run(device, stream.get(), program, isLoaded, table.dims(), profileTimes); !status)
       return failure(fmt::format("entry {}, profiled", program.entryName()),
                      Error{status.error().message + kFindKernel});
     return {};
@@ -271,15 +300,13 @@ Status CudaEngine::start(size_t index) {
   return startLaunches(program);
 }
 
-Status CudaEngine::startLaunches(const CudaProgram &program) {
-  bool isFirst = true;
+Status CudaEngine::startLaunches(CudaProgram &program) {
+  bool followsKernel = false; // the first follows a copy
   for (size_t number = 0; number < program.numLaunches(); ++number) {
-    cuda::KernelLaunch launch = program.launch(number, table.dims());
-    if (launch.blocks == 0)
+    if (program.isEmpty(number, table.dims()))
       continue;
-    // The first follows a copy, not a kernel.
-    Status status =
-        cuda::startLaunch(device, stream.get(), launch, /*overlaps=*/options.useGraphs && !isFirst);
+    Status status = program.startLaunch(device, stream.get(), number, table.dims(),
+                                        /*overlaps=*/options.useGraphs && followsKernel);
     if (status && !options.useGraphs)
       status = wait();
     if (!status && !options.useGraphs)
@@ -287,7 +314,7 @@ Status CudaEngine::startLaunches(const CudaProgram &program) {
     if (!status)
       return failure(program.describe(number) + " or one before",
                      Error{status.error().message + kFindKernel});
-    isFirst = false;
+    followsKernel = !program.isLibraryCall(number);
   }
   return {};
 }

@@ -28,6 +28,7 @@ private:
   Status checkAlignment() const;
   Status loadCode();
   Status findKernels();
+  Status openLibrary();
   Status planDeviceMemory();
   Status allocate();
   Status streamWeights(int numThreads);
@@ -43,7 +44,7 @@ private:
   Status uploadTables(int64_t columns);
   Status poisonMemory();
   Status start(size_t index);
-  Status startLaunches(const CudaProgram &program);
+  Status startLaunches(CudaProgram &program);
   Status download();
   Status wait();
 
@@ -52,7 +53,9 @@ private:
   cuda::Device device;
   std::vector<cuda::Module> modules;       // as the rank's code files
   std::vector<cuda::KernelHandle> kernels; // as in the plan
-  uint64_t localBytesPerThread = 0;        // the most of any kernel
+  const cuda::CublasLt *library = nullptr; // where the plan calls it
+  cuda::CublasLtContext context{nullptr, nullptr};
+  uint64_t localBytesPerThread = 0; // the most of any kernel
   cuda::DeviceBuffer weights, arena, deviceInputs, deviceOutputs;
   std::vector<uint64_t> fileOffsets;      // into weights, as the plan's files
   std::vector<cuda::DeviceBuffer> caches; // as in the plan

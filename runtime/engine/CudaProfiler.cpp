@@ -16,15 +16,14 @@ Expected<CudaProfiler> CudaProfiler::create(const Device &device) {
   return profiler;
 }
 
-Status CudaProfiler::queue(const Device &device, CUstream stream, const CudaProgram &program,
+Status CudaProfiler::queue(const Device &device, CUstream stream, CudaProgram &program,
                            const Dims &dims, size_t &next) {
   numQueued = 0;
   TRY(device.driver().cuEventRecord(events[0].get(), stream));
   for (; next < program.numLaunches() && numQueued < kBatch; ++next) {
-    KernelLaunch launch = program.launch(next, dims);
-    if (launch.blocks == 0)
+    if (program.isEmpty(next, dims))
       continue;
-    if (auto status = startLaunch(device, stream, launch, /*overlaps=*/false); !status)
+    if (auto status = program.startLaunch(device, stream, next, dims, /*overlaps=*/false); !status)
       return failure(program.describe(next), status.error());
     queued[numQueued++] = next;
     TRY(device.driver().cuEventRecord(events[numQueued].get(), stream));
@@ -32,7 +31,7 @@ Status CudaProfiler::queue(const Device &device, CUstream stream, const CudaProg
   return {};
 }
 
-Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaProgram &program, bool isHeld,
+Status CudaProfiler::runBatch(const Device &device, CUstream stream, CudaProgram &program, bool isHeld,
                               const Dims &dims, size_t &next, Profile &profile) {
   const Driver &driver = device.driver();
   ++ticket;
@@ -55,7 +54,7 @@ Status CudaProfiler::runBatch(const Device &device, CUstream stream, const CudaP
   return {};
 }
 
-Status CudaProfiler::run(const Device &device, CUstream stream, const CudaProgram &program, bool hasRun,
+Status CudaProfiler::run(const Device &device, CUstream stream, CudaProgram &program, bool hasRun,
                          const Dims &dims, Profile &profile) {
   for (size_t next = 0; next < program.numLaunches();)
     TRY(runBatch(device, stream, program, /*isHeld=*/hasRun, dims, next, profile));

@@ -14,7 +14,7 @@ public:
   /// Runs the program's launches one after another, without overlap, and records each. `hasRun`: it ran
   /// before. Where it has not, its first launches may make the driver wait for the device, so nothing is held
   /// back. Errors name the launch.
-  Status run(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, bool hasRun,
+  Status run(const cuda::Device &device, cuda::CUstream stream, CudaProgram &program, bool hasRun,
              const Dims &dims, Profile &profile);
 
 private:
@@ -22,9 +22,9 @@ private:
   // the host.
   static constexpr size_t kBatch = 64;
 
-  Status runBatch(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program, bool isHeld,
+  Status runBatch(const cuda::Device &device, cuda::CUstream stream, CudaProgram &program, bool isHeld,
                   const Dims &dims, size_t &next, Profile &profile);
-  Status queue(const cuda::Device &device, cuda::CUstream stream, const CudaProgram &program,
+  Status queue(const cuda::Device &device, cuda::CUstream stream, CudaProgram &program,
                const Dims &dims, size_t &next);
 
   cuda::PinnedBuffer gate; // a number the stream waits for

@@ -15,7 +15,7 @@ static int64_t numBlocks(int64_t tasks, const cuda::KernelHandle &kernel) {
 }
 
 Expected<CudaProgram> CudaProgram::create(const cuda::Device &device, const Rank &rank,
-                                          const Program &program, std::span<const cuda::KernelHandle> kernels,
+                                          const Program &program, const CudaKernels &kernels,
                                           const Dims &capacity, const cuda::CUdeviceptr &dims) {
   CudaProgram created(rank, program);
   size_t numMaps = 0;
@@ -28,24 +28,54 @@ Expected<CudaProgram> CudaProgram::create(const cuda::Device &device, const Rank
   return created;
 }
 
-Status CudaProgram::addLaunch(const cuda::Device &device, size_t number,
-                              std::span<const cuda::KernelHandle> kernels, const Dims &capacity,
-                              const cuda::CUdeviceptr &dims) {
+Status CudaProgram::addLaunch(const cuda::Device &device, size_t number, const CudaKernels &kernels,
+                              const Dims &capacity, const cuda::CUdeviceptr &dims) {
   const LaunchRecord &record = program->launches()[number];
-  const cuda::KernelHandle &kernel = kernels[record.kernel];
+  if (rank->kernels()->Get(record.kernel)->product())
+    return addProduct(number, kernels, capacity);
+  const cuda::KernelHandle &kernel = kernels.handles[record.kernel];
   int64_t blocks = numBlocks(program->numTasks(record, capacity), kernel);
   if (blocks > cuda::kMaxBlocks)
     return failure(fmt::format(
         "{} blocks at the entry's capacity, but a GPU runs at most {} in one launch: compile it with "
         "a smaller bucket",
         blocks, cuda::kMaxBlocks));
-  launches.push_back({&kernel, uint32_t(blocks), parameters.size()});
+  launches.push_back({&kernel, uint32_t(blocks), parameters.size(), nullptr});
   // The driver reads values through these pointers and changes none.
   parameters.push_back(const_cast<cuda::CUdeviceptr *>(&dims));
   void *const *buffers = program->arguments(record);
   for (uint32_t i = 0; i < record.numArguments; ++i)
     parameters.push_back(const_cast<void **>(buffers + i));
   return addTensorMaps(device, record, capacity);
+}
+
+/// Launches of one kernel share its product: all have the entry's rows.
+Status CudaProgram::addProduct(size_t number, const CudaKernels &kernels, const Dims &capacity) {
+  uint32_t kernel = program->launches()[number].kernel;
+  const MatrixProduct &planned = *rank->kernels()->Get(kernel)->product();
+  auto product = products.find(kernel);
+  if (int64_t rows = numTasks(number, capacity); product == products.end() && rows > 0) {
+    TRY_ASSIGN(cuda::MatrixProduct made,
+               cuda::MatrixProduct::create(*kernels.library, *kernels.context,
+                                           {.columns = planned.columns(),
+                                            .depth = planned.depth(),
+                                            .result = planned.result_type(),
+                                            .workspaceBytes = planned.workspace_bytes()},
+                                           rows));
+    product = products.emplace(kernel, std::move(made)).first;
+  }
+  launches.push_back({.product = product == products.end() ? nullptr : &product->second});
+  return {};
+}
+
+cuda::MatrixProductBuffers CudaProgram::productBuffers(size_t number) const {
+  const LaunchRecord &record = program->launches()[number];
+  const MatrixProduct &planned = *rank->kernels()->Get(record.kernel)->product();
+  void *const *arguments = program->arguments(record);
+  return {.activations = arguments[planned.activations()],
+          .weight = arguments[planned.weight()],
+          .result = arguments[planned.result()],
+          .workspace = arguments[planned.workspace()]};
 }
 
 Status CudaProgram::addTensorMaps(const cuda::Device &device, const LaunchRecord &record,
@@ -87,12 +117,23 @@ Status CudaProgram::buildGraph(const cuda::Device &device, cuda::CUstream stream
   return graph->upload(device, stream);
 }
 
-cuda::KernelLaunch CudaProgram::launch(size_t number, const Dims &dims) const {
+Status CudaProgram::startLaunch(const cuda::Device &device, cuda::CUstream stream, size_t number, const Dims &dims,
+                                bool overlaps) {
   const PreparedLaunch &prepared = launches[number];
-  int64_t blocks = numBlocks(program->numTasks(program->launches()[number], dims), *prepared.kernel);
+  int64_t tasks = numTasks(number, dims);
+  if (prepared.product)
+    return prepared.product->start(stream, productBuffers(number), tasks);
   // The driver does not write through the parameters.
-  return {prepared.kernel, uint32_t(blocks),
-          const_cast<void **>(parameters.data() + prepared.firstParameter)};
+  cuda::KernelLaunch launch{prepared.kernel, uint32_t(numBlocks(tasks, *prepared.kernel)),
+                            parameters.data() + prepared.firstParameter};
+  return cuda::startLaunch(device, stream, launch, overlaps);
+}
+
+bool CudaProgram::hasStartedLibraries(const Dims &dims) const {
+  for (size_t number = 0; number < launches.size(); ++number)
+    if (isLibraryCall(number) && !isEmpty(number, dims) && !launches[number].product->hasStarted(numTasks(number, dims)))
+      return false;
+  return true;
 }
 
 std::string CudaProgram::describe(size_t number) const {

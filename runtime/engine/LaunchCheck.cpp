@@ -6,6 +6,7 @@
 #include "runtime/engine/RangeCheck.h"
 #include "runtime/engine/StepLayout.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <vector>
 
@@ -16,6 +17,8 @@ using namespace kimi::artifact;
 // Limits of CUDA on every architecture since sm_80 (of clusters and tensor maps, sm_90).
 static constexpr int64_t kMaxThreads = 1024, kMaxCluster = 8, kMaxSharedBytes = 1 << 20;
 static constexpr int64_t kMaxMapRank = 5, kMaxBox = 256, kMapAlignment = 16;
+// Sizes of a library's matrices are ints somewhere in it; alignments are what it is told (cuda/MatrixProduct.cpp).
+static constexpr int64_t kMaxProductExtent = (int64_t(1) << 31) - 1, kOperandAlignment = 64, kWorkspaceAlignment = 256;
 static constexpr int64_t kMaxMapExtent = int64_t(1) << 32, kMaxMapStride = int64_t(1) << 40;
 
 /// Bytes that a swizzle works in; 0 = none.
@@ -68,9 +71,27 @@ Status checkCudaKernel(const Kernel &kernel) {
   return {};
 }
 
+Status checkProduct(const Kernel &kernel) {
+  const MatrixProduct &product = *kernel.product();
+  auto name = fmt::format("kernel {}: its product", nameOf(kernel.name()));
+  if (kernel.implementation()->string_view() != "cublaslt")
+    return failure(fmt::format("{} is of the library {}, but this runtime knows cublaslt", name,
+                               nameOf(kernel.implementation())));
+  auto is = [](DataType type, std::initializer_list<DataType> known) { return std::ranges::find(known, type) != known.end(); };
+  if (!is(product.activation_type(), {DataType::bf16}) || !is(product.weight_type(), {DataType::bf16}) ||
+      !is(product.result_type(), {DataType::bf16, DataType::f32}))
+    return failure(fmt::format("{} is of data types {} and {} to {}, expected {} and {} to {} or {}", name,
+                               int(product.activation_type()), int(product.weight_type()), int(product.result_type()),
+                               int(DataType::bf16), int(DataType::bf16), int(DataType::f32), int(DataType::bf16)));
+  TRY(checkRange(name + "'s columns", product.columns(), 1, kMaxProductExtent));
+  TRY(checkRange(name + "'s depth", product.depth(), 1, kMaxProductExtent));
+  return checkRange(name + "'s workspace", int64_t(std::min<uint64_t>(product.workspace_bytes(), INT64_MAX)), 0,
+                    kMaxArenaBytes);
+}
+
 namespace {
 
-/// The launch whose tensor maps are being checked.
+/// The launch that is being checked.
 struct CheckedLaunch {
   const Plan &plan;
   const Rank &rank;
@@ -121,6 +142,40 @@ struct CheckedLaunch {
                                  uint64_t(std::min<__int128>(spanned, INT64_MAX)), bytes));
     return {};
   }
+
+  /// A matrix of that many elements, on `alignment` bytes where it lies in the arena.
+  Status checkMatrix(const char *name, uint32_t argument, __int128 elements, int64_t elementSize, int64_t alignment) const {
+    TRY(checkIndex(fmt::format("the product's {}", name), argument, sizeOf(launch.arguments())));
+    const Argument &given = *launch.arguments()->Get(argument);
+    if (given.kind() == ArgumentKind::arena && given.value() % alignment != 0)
+      return failure(fmt::format("the product's {}: arena offset {} is not a multiple of {}", name, given.value(), alignment));
+    if (elements * elementSize <= __int128(bytesBehind(given)))
+      return {};
+    return failure(fmt::format("the product's {} takes {} bytes of an argument of {}", name,
+                               uint64_t(std::min<__int128>(elements * elementSize, INT64_MAX)), bytesBehind(given)));
+  }
+
+  Status checkProductOver(const MatrixProduct &product) const {
+    if (entry.kind() == EntryKind::decode)
+      return failure("a product of a library stands in a decode entry, whose graph holds kernels only");
+    if (sizeOf(launch.grid()) != 1)
+      return failure(fmt::format("the grid has {} extents, but a product's is the number of its rows", sizeOf(launch.grid())));
+    __int128 rows = extentSize(*launch.grid()->Get(0), dims);
+    TRY(checkRange("the product's number of rows", int64_t(rows), 0, kMaxProductExtent));
+    TRY(checkMatrix("activations", product.activations(), rows * product.depth(), elementBytes(product.activation_type()),
+                    kOperandAlignment));
+    TRY(checkMatrix("weight", product.weight(), __int128(product.columns()) * product.depth(),
+                    elementBytes(product.weight_type()), kOperandAlignment));
+    TRY(checkMatrix("result", product.result(), rows * product.columns(), elementBytes(product.result_type()),
+                    kOperandAlignment));
+    TRY(checkMatrix("workspace", product.workspace(), product.workspace_bytes(), 1, kWorkspaceAlignment));
+    if (launch.arguments()->Get(product.workspace())->kind() != ArgumentKind::arena)
+      return failure("the product's workspace is not in the arena");
+    auto result = launch.arguments()->Get(product.result())->kind();
+    return result == ArgumentKind::arena || result == ArgumentKind::output
+               ? Status()
+               : failure("the product's result is neither in the arena nor a step output");
+  }
 };
 
 } // namespace
@@ -128,6 +183,8 @@ struct CheckedLaunch {
 Status checkCudaLaunch(const Plan &plan, const Rank &rank, const Entry &entry, const Launch &launch,
                        uint32_t layer, const Dims &dims) {
   const Kernel &kernel = *rank.kernels()->Get(launch.kernel());
+  if (kernel.product())
+    return CheckedLaunch{plan, rank, entry, launch, layer, dims}.checkProductOver(*kernel.product());
   int64_t tasks = countTasks(gridOf(launch), dims);
   if (tasks % kernel.cluster() != 0)
     return failure(fmt::format("the grid has {} tasks at full capacity, which clusters of {} do not divide",

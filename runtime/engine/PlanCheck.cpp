@@ -86,6 +86,11 @@ private:
   Status checkKernel(const Kernel &kernel) {
     TRY(checkCosts(kernel, kernel.bytes()));
     TRY(checkCosts(kernel, kernel.flops()));
+    if (kernel.product() && !isCuda)
+      return failure(fmt::format("kernel {} is a product of the library {}, which is for GPUs, but the target is {}",
+                                 nameOf(kernel.name()), nameOf(kernel.implementation()), nameOf(rank.target())));
+    if (kernel.product())
+      return checkProduct(kernel);
     TRY(checkIndex(fmt::format("kernel {}'s code", nameOf(kernel.name())), kernel.code(),
                    sizeOf(rank.code())));
     return isCuda ? checkCudaKernel(kernel) : Status();

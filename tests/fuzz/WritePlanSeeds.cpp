@@ -1,7 +1,7 @@
-// Writes the plans that the target Plan begins from: the toy artifact's, for a CPU and for a GPU, one that says
-// what the toy leaves out, and findings.
+// Writes the plans that the target Plan begins from: the toy artifact's, for a CPU and for a GPU, also with a
+// library's product, one that says what the toy leaves out, and findings.
 // Usage: write_plan_seeds FOLDER
-#include "tests/runtime/ToyArtifact.h"
+#include "tests/runtime/ToyProduct.h"
 
 #include <cstdio>
 #include <cstring>
@@ -75,6 +75,7 @@ int main(int argc, char **argv) {
   write("toy.fb", {});
   write("full.fb", addWhatTheToyLeavesOut);
   write("gpu.fb", addTensorMap, test::writeToyCudaArtifact);
+  write("library.fb", test::useProduct, test::writeToyCudaArtifact);
   write("long-name.fb", addLongName);
   write(kMisaligned, {});
 }

@@ -1,10 +1,14 @@
 """Compiles here what tests/gpu/run runs on a machine with a GPU, which need have neither kimic nor its libraries.
 
-    python prepare.py OUT [--build DIR] [--target cuda:sm_90a] [--family F ...] [--archive DIR [--limit 34MB]]
+    python prepare.py OUT [--build DIR] [--target cuda:sm_90a] [--family F ...] [--impl OP=NAME ...] [--archive DIR [--limit 34MB]]
 
 OUT gets programs (bin/), the golden tests' and the example models' artifacts (artifacts/), every kernel of one layer of
 Kimi-K2 (kernels/), the scripts and what they expect. `--archive` also packs it into archives no larger than the limit
 (archive.py), for machines that take no more at once.
+
+`--impl` goes to kimic for the golden artifacts in the profile that a family's weights ask for: what it names serves no kernel of
+the others. cuBLASLt multiplies bf16 only:
+    python prepare.py OUT --impl linear=cublaslt --family deepseek-v3 example k2 k25 moonlight thinking
 """
 import argparse
 import pathlib
@@ -25,12 +29,13 @@ MODELS = ["instruct-fp8", "thinking-int4"]  # of examples/model
 EXAMPLES = HERE.parents[1] / "examples" / "model"
 
 
-def compile_golden(tools, out, family, target, manifest):
+def compile_golden(tools, out, family, target, manifest, impls):
     checkpoint = out / "checkpoints" / family
     golden.run_tool([tools["kimi-random-checkpoint"], family, checkpoint, "--seed", manifest["seed"]], 600)
     for profile in golden.profiles_of(family, golden.PROFILES, manifest):
         artifact = out / "artifacts" / f"{family}-{profile}.kimi"
-        golden.run_tool([tools["kimic"], checkpoint, "-o", artifact, "--numerics", profile, f"--target={target}"], 600)
+        asked = [f"--impl={impl}" for impl in impls] if profile == criterion.own_profile(family) else []
+        golden.run_tool([tools["kimic"], checkpoint, "-o", artifact, "--numerics", profile, f"--target={target}", *asked], 600)
         print(f"{artifact.name}", flush=True)
 
 
@@ -59,6 +64,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build")
     parser.add_argument("--target", default="cuda:sm_90a")
     parser.add_argument("--family", nargs="*", default=[])
+    parser.add_argument("--impl", action="append", default=[], metavar="OP=NAME")
     parser.add_argument("--archive", type=pathlib.Path, help="where archives of OUT go")
     parser.add_argument("--limit", type=archive.size_of, default="34MB", help="of one archive")
     args = parser.parse_args()
@@ -69,7 +75,7 @@ def main():
         (args.out / folder).mkdir(parents=True)
     copy_programs(args.build, args.out)
     for family in args.family or sorted(manifest["families"]):
-        compile_golden(tools, args.out, family, args.target, manifest)
+        compile_golden(tools, args.out, family, args.target, manifest, args.impl)
     shutil.rmtree(args.out / "checkpoints")
     compile_models(tools, args.out, args.target)
     describe.describe_published(tools["kimic"], args.target, args.out / "kernels")

@@ -236,3 +236,18 @@ func.func @dequantise_c4(%c: tensor<2x64x16xf8E4M3FN>, %s: tensor<4x1xf32>) {
 
 // expected-error @+1 {{tensor_maps holds #kernel.tensor_map, not [1]}}
 #launch_c1 = #kernel.launch<threads = 32, shared_bytes = 0, tensor_maps = [1]>
+
+// -----
+
+// expected-error @+1 {{a matrix product needs four different arguments, not 0, 1, 1 and 3}}
+#matrix_product_c1 = #kernel.matrix_product<activations 0 : bf16, weight 1 : bf16, result 1 : f32, workspace 3 bytes 1024, columns 96, depth 256>
+
+// -----
+
+// expected-error @+1 {{a matrix product is of bf16 and bf16, to f32 or bf16, not of 'bf16' and 'f8E4M3FN' to 'f32'}}
+#matrix_product_c2 = #kernel.matrix_product<activations 0 : bf16, weight 1 : f8E4M3FN, result 2 : f32, workspace 3 bytes 1024, columns 96, depth 256>
+
+// -----
+
+// expected-error @+1 {{a matrix product has columns, a depth and a workspace, not 96, 0 and 1024}}
+#matrix_product_c3 = #kernel.matrix_product<activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 96, depth 0>

@@ -85,4 +85,8 @@ module @kernels {
   func.func private @launch() attributes {kernel.launch = #kernel.launch<threads = 384, shared_bytes = 4096, cluster = 2, programmatic = true,
       tensor_maps = [#kernel.tensor_map<argument 1 : bf16, shape [#kernel.extent<one * 64 by 1>, #kernel.extent<tokens * 1 by 1>],
                                         strides [128], box [64, 8], swizzle 128>]>}
+
+  // CHECK: func.func private @product() attributes {kernel.product = #kernel.matrix_product<activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 96, depth 256>}
+  func.func private @product() attributes {kernel.product = #kernel.matrix_product<activations 0 : bf16, weight 1 : bf16, result 2 : f32,
+      workspace 3 bytes 1024, columns 96, depth 256>}
 }

@@ -220,3 +220,75 @@ plan.block @argument_output {
   // expected-error @+1 {{'logit' is no step output}}
   plan.launch @k grid [] () -> (output logit)
 }
+
+// -----
+
+// expected-error @+1 {{'kernel_c1' is a library's product and has code in '0.cubin'}}
+plan.kernel @kernel_c1 impl <"cublaslt", {}> code "0.cubin" launch <threads = 32, shared_bytes = 0>
+    product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.block @launch_c7 {
+  // expected-error @+1 {{of 'k' has a grid of 2 sizes but a product's is the number of its rows}}
+  plan.launch @k grid [tokens, 2] (arena 0 bytes 128, weight @w) -> (arena 128 bytes 128, arena 256 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.block @launch_c7_arguments {
+  // expected-error @+1 {{of 'k' has 1 reads and 3 writes, which are not those of #kernel.matrix_product<activations 0}}
+  plan.launch @k grid [tokens] (arena 0 bytes 128) -> (arena 128 bytes 64, arena 192 bytes 64, arena 256 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.block @launch_c7_weight {
+  // expected-error @+1 {{of 'k' multiplies by #plan.arena<2048 bytes 256> but its product needs a weight of 8 x 16 'bf16'}}
+  plan.launch @k grid [tokens] (arena 0 bytes 128, arena 2048 bytes 256) -> (arena 128 bytes 128, arena 256 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x32xbf16> packs tensor<8x32xbf16> layout <row_major, 1> from "w"
+plan.block @launch_c7_weight_size {
+  // expected-error @+1 {{of 'k' multiplies by #plan.weight<@w> but its product needs a weight of 8 x 16 'bf16'}}
+  plan.launch @k grid [tokens] (arena 0 bytes 128, weight @w) -> (arena 128 bytes 128, arena 256 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.block @launch_c7_workspace {
+  // expected-error @+1 {{of 'k' has the workspace #plan.arena<320 bytes 1024> but it is 1024 bytes of the arena at a multiple of 256}}
+  plan.launch @k grid [tokens] (arena 0 bytes 128, weight @w) -> (arena 128 bytes 128, arena 320 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.entry @launch_c8 <decode> capacity <tokens = 4, sequences = 4, logit_rows = 4, table_blocks = 2, bias_entries = 0, penalty_entries = 0> arena 2048 {
+  // expected-error @+1 {{runs 'k', a call of cublaslt, in the decode entry 'launch_c8', whose graph holds kernels only}}
+  plan.launch @k grid [tokens] (arena 0 bytes 128, weight @w) -> (arena 128 bytes 128, arena 256 bytes 1024)
+}
+
+// -----
+
+plan.kernel @k impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+plan.weight @w : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+plan.block @b {
+  plan.launch @k grid [tokens] (arena 0 bytes 128, weight @w) -> (arena 128 bytes 128, arena 256 bytes 1024)
+}
+plan.entry @call_c4 <decode> capacity <tokens = 4, sequences = 4, logit_rows = 4, table_blocks = 2, bias_entries = 0, penalty_entries = 0> arena 2048 {
+  // expected-error @+1 {{runs 'k', a call of cublaslt, in the decode entry 'call_c4', whose graph holds kernels only}}
+  plan.call @b layer 0
+}

@@ -45,4 +45,13 @@ module @tiny attributes {kimi.code = "a.so"} {
     // CHECK-NEXT: plan.launch @other grid [logit_rows] (output logits) -> (output sampled_tokens, arena 0 bytes 16)
     plan.launch @other grid [logit_rows] (output logits) -> (output sampled_tokens, arena 0 bytes 16)
   }
+
+  // CHECK: plan.kernel @product impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+  plan.kernel @product impl <"cublaslt", {}> product <activations 0 : bf16, weight 1 : bf16, result 2 : f32, workspace 3 bytes 1024, columns 8, depth 16>
+  plan.weight @eight : tensor<8x16xbf16> packs tensor<8x16xbf16> layout <row_major, 1> from "w"
+  // CHECK: plan.entry @mixed_4
+  plan.entry @mixed_4 <mixed> capacity <tokens = 4, sequences = 4, logit_rows = 4, table_blocks = 2, bias_entries = 0, penalty_entries = 0> arena 2048 {
+    // CHECK-NEXT: plan.launch @product grid [tokens] (arena 0 bytes 128, weight @eight) -> (arena 128 bytes 128, arena 256 bytes 1024)
+    plan.launch @product grid [tokens] (arena 0 bytes 128, weight @eight) -> (arena 128 bytes 128, arena 256 bytes 1024)
+  }
 }

@@ -38,7 +38,7 @@ module attributes {kimi.target = "cuda:sm_90a"} {
 // -----
 
 module attributes {kimi.target = "cuda:sm_90a"} {
-  // expected-error @+1 {{kernel 'round': cuda:sm_90a has no implementation 'magic'; it has generated and skinny_gemm}}
+  // expected-error @+1 {{kernel 'round': cuda:sm_90a has no implementation 'magic'; it has generated, skinny_gemm and cublaslt}}
   kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"magic", {}>} {
     kernel.return %x : tensor<8xf32>
   }
@@ -117,5 +117,74 @@ module attributes {kimi.target = "cuda:sm_90a"} {
       linalg.yield %0 : f32
     } -> tensor<?x1xf32>
     kernel.return %s : tensor<?x1xf32>
+  }
+}
+
+// -----
+
+#full = affine_map<(t, n, k) -> (t, k)>
+#weight = affine_map<(t, n, k) -> (n, k)>
+#out = affine_map<(t, n, k) -> (t, n)>
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'edited': cublaslt has one parameter, workspace, 1 to 4294967296 bytes, not {workspace = 0 : i64}}}
+  kernel.func private @edited(%x: tensor<?x64xbf16> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %w: tensor<64x64xbf16> {kernel.weight = tensor<64x64xbf16>})
+      -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+      attributes {impl = #kernel.impl<"cublaslt", {workspace = 0}>} {
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %n = tensor.dim %x, %c0 : tensor<?x64xbf16>
+    %e = tensor.empty(%n) : tensor<?x64xf32>
+    %i = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %y = linalg.generic {indexing_maps = [#full, #weight, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x, %w : tensor<?x64xbf16>, tensor<64x64xbf16>) outs(%i : tensor<?x64xf32>) {
+    ^bb0(%a: bf16, %b: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      %1 = arith.extf %b : bf16 to f32
+      %2 = math.fma %0, %1, %o : f32
+      linalg.yield %2 : f32
+    } -> tensor<?x64xf32>
+    kernel.return %y : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+#full = affine_map<(t, n, k) -> (t, k)>
+#weight = affine_map<(t, n, k) -> (n, k)>
+#out = affine_map<(t, n, k) -> (t, n)>
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'negated': cublaslt computes a product, as f32 or rounded to bf16; what else this kernel does must be a kernel of its own: run select again}}
+  kernel.func private @negated(%x: tensor<?x64xbf16> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]}, %w: tensor<64x64xbf16> {kernel.weight = tensor<64x64xbf16>})
+      -> (tensor<?x64xf32> {kernel.dims = [#kernel.extent<tokens * 1 by 1>]})
+      attributes {impl = #kernel.impl<"cublaslt", {workspace = 1024}>} {
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %n = tensor.dim %x, %c0 : tensor<?x64xbf16>
+    %e = tensor.empty(%n) : tensor<?x64xf32>
+    %i = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    %y = linalg.generic {indexing_maps = [#full, #weight, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x, %w : tensor<?x64xbf16>, tensor<64x64xbf16>) outs(%i : tensor<?x64xf32>) {
+    ^bb0(%a: bf16, %b: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      %1 = arith.extf %b : bf16 to f32
+      %2 = math.fma %0, %1, %o : f32
+      linalg.yield %2 : f32
+    } -> tensor<?x64xf32>
+    %z = linalg.generic {indexing_maps = [affine_map<(t, n) -> (t, n)>, affine_map<(t, n) -> (t, n)>], iterator_types = ["parallel", "parallel"]}
+        ins(%y : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.negf %a : f32
+      linalg.yield %0 : f32
+    } -> tensor<?x64xf32>
+    kernel.return %z : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+module attributes {kimi.target = "cuda:sm_90a"} {
+  // expected-error @+1 {{kernel 'round': cublaslt takes one product x[t, k] * w[n, k], row-major; here are 0}}
+  kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"cublaslt", {workspace = 1024}>} {
+    kernel.return %x : tensor<8xf32>
   }
 }

@@ -4,6 +4,8 @@
 #include "runtime/cuda/DriverTypes.h"
 #include "tests/runtime/fake_cuda/FakeCuda.h"
 
+#include <array>
+
 namespace kimi::test {
 
 using namespace kimi::runtime::cuda;
@@ -31,7 +33,7 @@ struct FakeGraph;
 
 /// What a stream holds until somebody waits for it.
 struct Operation {
-  enum Kind { copy, fill, kernel, graph, record, gate } kind;
+  enum Kind { copy, fill, kernel, graph, record, gate, call } kind;
   std::byte *to = nullptr, *from = nullptr; // the host's or, with kDeviceBit, the device's
   size_t bytes = 0, rows = 1, toPitch = 0, fromPitch = 0;
   uint32_t value = 0; // of a fill's bytes; that a gate waits for at `from`
@@ -40,6 +42,8 @@ struct Operation {
   size_t values = 0; // where the kernel's parameters begin
   FakeGraph *executable = nullptr;
   struct FakeEvent *event = nullptr;
+  void (*run)(const void *state) = nullptr; // of a call, with what `state` holds then
+  std::array<uint64_t, 8> state{};
 };
 
 /// Queues an operation; without a stream it runs at once. Of a kernel, also the values of its parameters.

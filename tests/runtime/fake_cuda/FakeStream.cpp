@@ -91,6 +91,10 @@ private:
       operation.event->time = std::chrono::steady_clock::now();
       operation.event->isPending = false;
       break;
+    case Operation::call:
+      if (!fake().isFaulted)
+        operation.run(operation.state.data());
+      break;
     case Operation::gate:
       if (std::atomic_ref(*reinterpret_cast<uint32_t *>(operation.from)).load() < operation.value)
         return kWaitsForEver;

@@ -79,6 +79,16 @@ static void cpu_activate(void *const *buffers, const int64_t *dims, int64_t task
 }
 KERNEL(activate, 1, DIM(kTokens))
 
+// Task = token. x[t] += sums[t], of a product
+static void cpu_accumulate(void *const *buffers, const int64_t *dims, int64_t task) {
+  (void)dims;
+  const float *sums = (const float *)buffers[0] + task * kHidden;
+  float *x = (float *)buffers[1] + task * kHidden;
+  for (int i = 0; i < kHidden; ++i)
+    x[i] += sums[i];
+}
+KERNEL(accumulate, 2, DIM(kTokens))
+
 // As a skinny GEMM is launched. Grid [hidden], whatever the tokens. x[t][n] += sum over k of weights[n][k] *
 // activations[t][k]: weights [hidden, 128] of e4m3 and activations [tokens, 64] of bf16 through maps whose boxes are 128
 // bytes wide.
