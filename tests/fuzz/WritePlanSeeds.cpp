@@ -47,6 +47,9 @@ static void addLongName(PlanT &plan) {
   plan.ranks[0]->weights[0]->shape = {-1};
 }
 
+/// Found by fuzzing: the message named the path, but not that it is a file's.
+static void addHugeFile(PlanT &plan) { plan.files.back()->bytes = uint64_t(1) << 60; }
+
 /// Found by fuzzing: the arguments of the first launch, read four bytes too late, lie at no multiple of eight.
 static void misalignArguments(std::string &bytes) {
   const Plan &plan = *GetPlan(bytes.data());
@@ -77,5 +80,6 @@ int main(int argc, char **argv) {
   write("gpu.fb", addTensorMap, test::writeToyCudaArtifact);
   write("library.fb", test::useProduct, test::writeToyCudaArtifact);
   write("long-name.fb", addLongName);
+  write("huge-file.fb", addHugeFile);
   write(kMisaligned, {});
 }
