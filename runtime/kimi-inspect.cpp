@@ -128,10 +128,10 @@ void printEntries(const Report &report) {
 
 void printKernels(const EntryDescription &entry) {
   fmt::print("Kernels of {}\n", entry.name);
-  TextTable table({"kernel", "implementation", "parameters", ">launches", ">tasks", ">bytes", ">FLOPs"});
+  TextTable table({"kernel", "implementation", ">launches", ">tasks", ">bytes", ">FLOPs", "parameters"});
   for (const KernelUse &kernel : entry.kernels)
-    table.addRow({kernel.name, kernel.implementation, kernel.parameters, std::to_string(kernel.launches),
-                  std::to_string(kernel.tasks), formatBytes(kernel.bytes), formatCount(kernel.flops)});
+    table.addRow({kernel.name, kernel.implementation, std::to_string(kernel.launches), std::to_string(kernel.tasks),
+                  formatBytes(kernel.bytes), formatCount(kernel.flops), kernel.parameters});
   fmt::print("{}\n", table.text());
 }
 
