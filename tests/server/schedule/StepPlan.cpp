@@ -133,4 +133,36 @@ TEST_F(StepPlanTest, BlockTablesKeepNothingOfTheirLastUser) {
   runAll();
 }
 
+TEST_F(StepPlanTest, OnlyNewBlocksOfASequenceThatStaysAreWritten) {
+  start();
+  add(request(1, promptOf(1, 60), 10));
+  step(); // the prompt, and in this row's only block room for four tokens more
+  int32_t &first = engine->inputs().blockTables[0], held = first;
+  int64_t numSteps = 0;
+  engine->afterFill = [&] {
+    EXPECT_EQ(first, 31); // not written again
+    first = held;
+    EXPECT_EQ(engine->inputs().blockTables[1] != 0, engine->inputs().positions[0] >= kBlockTokens);
+    ++numSteps;
+  };
+  ASSERT_NE(held, 31);
+  while (scheduler->hasWork()) {
+    first = 31;
+    step();
+  }
+  EXPECT_EQ(numSteps, 9);
+  EXPECT_EQ(heard[1].tokens, expectedTokens(promptOf(1, 60), 10));
+}
+
+TEST_F(StepPlanTest, ARestartedSequencesBlocksAreWrittenAgain) {
+  // Both grow until one must give its blocks away; later it comes back to its row with others.
+  start({.cacheBlocks = 8});
+  add(request(1, promptOf(1, 120), 200));
+  add(request(2, promptOf(2, 120), 200));
+  runAll();
+  EXPECT_GT(scheduler->load().numPreemptions, 0);
+  EXPECT_EQ(heard[1].tokens, expectedTokens(promptOf(1, 120), 200));
+  EXPECT_EQ(heard[2].tokens, expectedTokens(promptOf(2, 120), 200));
+}
+
 } // namespace
