@@ -155,14 +155,20 @@ TEST_F(StepPlanTest, OnlyNewBlocksOfASequenceThatStaysAreWritten) {
 }
 
 TEST_F(StepPlanTest, ARestartedSequencesBlocksAreWrittenAgain) {
-  // Both grow until one must give its blocks away; later it comes back to its row with others.
-  start({.cacheBlocks = 8});
-  add(request(1, promptOf(1, 120), 200));
-  add(request(2, promptOf(2, 120), 200));
-  runAll();
-  EXPECT_GT(scheduler->load().numPreemptions, 0);
-  EXPECT_EQ(heard[1].tokens, expectedTokens(promptOf(1, 120), 200));
-  EXPECT_EQ(heard[2].tokens, expectedTokens(promptOf(2, 120), 200));
+  start();
+  StepPlan plan(engine->limits(), engine->model().vocabulary);
+  Sequence sequence(request(1, promptOf(1, 60), 1), 1024, {});
+  auto fillWith = [&](std::vector<int32_t> blocks) {
+    sequence.blocks = blocks;
+    plan.clear();
+    plan.add(sequence, 60);
+    plan.fill(engine->inputs());
+    blocks.resize(16, 0);
+    EXPECT_TRUE(std::ranges::equal(engine->inputs().blockTables.first(16), blocks)) << blocks[0];
+  };
+  fillWith({3, 4, 5});
+  sequence.restart();
+  fillWith({6, 7});
 }
 
 } // namespace
