@@ -6,6 +6,7 @@
 #include "runtime/base/ProgressLine.h"
 #include "runtime/base/TextTable.h"
 #include "runtime/base/Units.h"
+#include "runtime/engine/HostTimes.h"
 #include "runtime/engine/Platform.h"
 #include "runtime/engine/Workload.h"
 #include "runtime/kimi.h"
@@ -42,7 +43,7 @@ struct Phase {
   std::string name;
   int64_t tokens = 0, steps = 0;
   double seconds = 0;
-  double hostSeconds = 0;         // in which the host did not wait for the device; 0 without one
+  HostTimes host;                 // of each step; means something where there is a device
   std::vector<KernelRow> kernels; // slowest first; on a device, of a second run: one after another
 
   double kernelSeconds() const {
@@ -88,10 +89,9 @@ Status timePhase(Engine &engine, const Ceilings &ceilings, bool isProfiled, Phas
                  const std::function<Status()> &run) {
   engine.setProfiling(isProfiled);
   auto start = Clock::now();
+  phase.host.begin();
   TRY(run());
   phase.seconds = secondsSince(start);
-  if (!engine.model().device.empty())
-    phase.hostSeconds = phase.seconds - engine.waitedSeconds();
   phase.kernels = rankKernels(engine.profile(), ceilings);
   return {};
 }
@@ -99,12 +99,13 @@ Status timePhase(Engine &engine, const Ceilings &ceilings, bool isProfiled, Phas
 Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSize &size,
                            const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("prefill");
-  Phase phase{.name = "prefill", .tokens = size.batch * (size.context - size.cached), .kernels = {}};
+  Phase phase{.name = "prefill", .tokens = size.batch * (size.context - size.cached), .host = {}, .kernels = {}};
   std::string total = fmt::format("{} tokens", phase.tokens);
   TRY(timePhase(engine, ceilings, isProfiled, phase, [&] {
     return workload.prefill([&](int64_t done) {
       ++phase.steps;
       line.show(uint64_t(done), uint64_t(phase.tokens), total);
+      phase.host.endStep(engine.lastStepTimes());
     });
   }));
   return phase;
@@ -113,12 +114,13 @@ Expected<Phase> runPrefill(Engine &engine, Workload &workload, const WorkloadSiz
 Expected<Phase> runDecode(Engine &engine, Workload &workload, const WorkloadSize &size,
                           const Ceilings &ceilings, bool isProfiled) {
   ProgressLine line("decode");
-  Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .kernels = {}};
+  Phase phase{.name = "decode", .tokens = size.batch * size.tokens, .host = {}, .kernels = {}};
   std::string total = fmt::format("{} steps", size.tokens);
   TRY(timePhase(engine, ceilings, isProfiled, phase, [&]() -> Status {
     while (phase.steps < size.tokens) {
       TRY(workload.decode());
       line.show(uint64_t(++phase.steps), uint64_t(size.tokens), total);
+      phase.host.endStep(engine.lastStepTimes());
     }
     return {};
   }));
@@ -188,15 +190,28 @@ void printStep(const Phase &phase, bool isDevice) {
   print("rest", step - kernels,
         isDevice ? "gaps between kernels, copies, the host's part; below 0: kernels overlap"
                  : "between kernels");
-  if (isDevice)
-    print("host", phase.perStep(phase.hostSeconds),
-          "not waiting for the device: prepare, check, start, read");
+}
+
+/// What the host does while the device has nothing to do.
+void printHost(const HostTimes &host) {
+  TextTable table({"host, µs a step", ">mean", ">median", ">longest", "is"});
+  auto microseconds = [](double seconds) { return fmt::format("{:.1f}", seconds * 1e6); };
+  for (int which = 0; which < HostTimes::kNumParts; ++which) {
+    HostTimes::Part part = host.part(HostTimes::Which(which));
+    table.addRow({part.name, microseconds(part.mean), microseconds(part.median), microseconds(part.longest),
+                  which == HostTimes::kUpload ? fmt::format("{}: {:.1f}, {}", part.is, host.copies(),
+                                                            formatBytes(host.copiedBytes()))
+                                              : part.is});
+  }
+  fmt::print("{}", table.text());
 }
 
 void printPhase(const Phase &phase, bool isDevice) {
   fmt::print("{}: {} tokens in {}, {} steps: {:.2f} tokens/s\n", phase.name, phase.tokens,
              formatSeconds(phase.seconds), phase.steps, phase.tokensPerSecond());
   printStep(phase, isDevice);
+  if (isDevice)
+    printHost(phase.host);
   TextTable table({"kernel", ">launches", ">time", ">% of kernels", ">per launch", ">bytes", ">FLOPs",
                    ">GB/s", ">GFLOP/s", ">% of ceiling", "ceiling"});
   for (const KernelRow &row : phase.kernels) {
@@ -232,6 +247,19 @@ void printText(const Result &result, const Options &options) {
   printPhase(result.decode, !result.device.empty());
 }
 
+void addHost(const HostTimes &host, json::object &phase) {
+  phase["step_host_seconds"] = host.part(HostTimes::kHost).mean;
+  phase["step_copies"] = host.copies();
+  phase["step_copied_bytes"] = host.copiedBytes();
+  json::object parts;
+  for (int which = 0; which < HostTimes::kNumParts; ++which) {
+    HostTimes::Part part = host.part(HostTimes::Which(which));
+    parts[part.name] = {
+        {"mean_seconds", part.mean}, {"median_seconds", part.median}, {"longest_seconds", part.longest}};
+  }
+  phase["host_parts"] = std::move(parts);
+}
+
 json::object toJson(const Phase &phase, bool isDevice) {
   json::array kernels;
   for (const KernelRow &row : phase.kernels)
@@ -254,7 +282,7 @@ json::object toJson(const Phase &phase, bool isDevice) {
                       {"kernel_seconds", phase.kernelSeconds()},
                       {"kernels", std::move(kernels)}};
   if (isDevice)
-    object["step_host_seconds"] = phase.perStep(phase.hostSeconds);
+    addHost(phase.host, object);
   return object;
 }
 

@@ -102,6 +102,18 @@ struct KernelTime {
   double flops = 0;
 };
 
+/// Where the host's time of one step went, in seconds, and what it asked a device to copy. What belongs to a device stays 0
+/// where the host runs the kernels.
+struct StepTimes {
+  double check = 0;    // of the inputs; choosing an entry
+  double upload = 0;   // asking for the copies of inputs
+  double start = 0;    // asking for the entry's graph, or its launches
+  double download = 0; // asking for the copies of outputs
+  double wait = 0;     // for the device
+  int64_t copies = 0;  // of inputs
+  uint64_t copiedBytes = 0;
+};
+
 /// How the weights came into the memory that kernels read. On the CPU, where they stay mapped, what hashing
 /// them took. Making up those that are shapes only is not part of it.
 struct LoadReport {
@@ -130,8 +142,8 @@ public:
 
   virtual void setProfiling(bool on) = 0;              // also clears the times
   virtual std::vector<KernelTime> profile() const = 0;
-  /// Seconds that steps have waited for a device since setProfiling; 0 where the host runs the kernels.
-  virtual double waitedSeconds() const { return 0; }
+  /// Of the last step, if it was one: a step that is refused has no times.
+  virtual StepTimes lastStepTimes() const { return {}; }
 };
 
 } // namespace kimi

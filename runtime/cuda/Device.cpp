@@ -100,7 +100,7 @@ Expected<PinnedBuffer> PinnedBuffer::allocate(const Device &device, uint64_t byt
   if (bytes == 0)
     return buffer;
   void *address = nullptr;
-  if (auto status = device.driver().cuMemHostAlloc(&address, bytes, 0); !status)
+  if (auto status = device.driver().cuMemHostAlloc(&address, bytes, CU_MEMHOSTALLOC_DEVICEMAP); !status)
     return failure(
         fmt::format("cannot get {} of pinned host memory for the {}", formatBytes(double(bytes)), what),
         status.error());
@@ -108,6 +108,13 @@ Expected<PinnedBuffer> PinnedBuffer::allocate(const Device &device, uint64_t byt
   buffer.bytes = bytes;
   std::memset(address, 0, bytes);
   return buffer;
+}
+
+Expected<CUdeviceptr> PinnedBuffer::addressOnDevice(const Device &device) const {
+  CUdeviceptr address = 0;
+  if (memory.get())
+    TRY(device.driver().cuMemHostGetDevicePointer(&address, memory.get(), 0));
+  return address;
 }
 
 } // namespace kimi::runtime::cuda

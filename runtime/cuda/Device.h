@@ -105,13 +105,16 @@ private:
   uint64_t bytes = 0;
 };
 
-/// Host memory that the device copies from and to by itself. Zeroed.
+/// Host memory that the device copies from and to by itself, and that kernels may write. Zeroed.
 class PinnedBuffer {
 public:
   /// As DeviceBuffer's.
   static Expected<PinnedBuffer> allocate(const Device &device, uint64_t bytes, std::string_view what);
 
   PinnedBuffer() = default;
+
+  /// What kernels know it by; 0 for an empty buffer. What they write is there once the host has waited for them.
+  Expected<CUdeviceptr> addressOnDevice(const Device &device) const;
   std::byte *data() const { return static_cast<std::byte *>(memory.get()); }
   uint64_t size() const { return bytes; }
 

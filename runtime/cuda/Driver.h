@@ -52,6 +52,7 @@ private:
   X(cuMemFree, "cuMemFree_v2", CUdeviceptr address)                                                                    \
   X(cuMemHostAlloc, "cuMemHostAlloc", void **address, size_t bytes, unsigned flags)                                    \
   X(cuMemFreeHost, "cuMemFreeHost", void *address)                                                                     \
+  X(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2", CUdeviceptr *address, void *host, unsigned flags)       \
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", CUdeviceptr to, const void *from, size_t bytes, CUstream stream)        \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", void *to, CUdeviceptr from, size_t bytes, CUstream stream)              \
   X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2", CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)        \

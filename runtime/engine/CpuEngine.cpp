@@ -80,6 +80,7 @@ Status CpuEngine::allocate(const EngineOptions &options) {
 Addresses CpuEngine::addresses() const {
   Addresses addresses{.inputs = table.inputMemory(),
                       .outputs = table.outputMemory(),
+                      .logits = table.outputMemory() + table.layout().offset(StepOutput::logits),
                       .layout = table.layout(),
                       .arena = arena.data(),
                       .files = {},

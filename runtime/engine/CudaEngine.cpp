@@ -8,6 +8,7 @@
 #include "runtime/engine/PlanWalk.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace kimi::runtime {
@@ -138,7 +139,8 @@ Status CudaEngine::allocate() {
   TRY_ASSIGN(weights, cuda::DeviceBuffer::allocate(device, weightBytes, "weights"));
   TRY_ASSIGN(arena, cuda::DeviceBuffer::allocate(device, arenaBytes(rank()), "arena"));
   TRY_ASSIGN(deviceInputs, cuda::DeviceBuffer::allocate(device, layout.inputBytes(), "step inputs"));
-  TRY_ASSIGN(deviceOutputs, cuda::DeviceBuffer::allocate(device, layout.outputBytes(), "step outputs"));
+  uint64_t smallOutputs = layout.outputBytesWithoutLogits();
+  TRY_ASSIGN(deviceLogits, cuda::DeviceBuffer::allocate(device, layout.outputBytes() - smallOutputs, "logits"));
   TRY_ASSIGN(stream, device.createStream());
   // Steps copy the columns of block tables that they use: what lies behind must be block numbers too.
   TRY(device.driver().cuMemsetD8Async(deviceInputs.address(), 0, deviceInputs.size(), stream.get()));
@@ -150,9 +152,10 @@ Status CudaEngine::allocate() {
     TRY(device.driver().cuMemsetD8Async(cache.address(), 0, cache.size(), stream.get()));
     caches.push_back(std::move(cache));
   }
-  uint64_t outputBytes = options.readLogits ? layout.outputBytes() : layout.outputBytesWithoutLogits();
+  uint64_t outputBytes = options.readLogits ? layout.outputBytes() : smallOutputs;
   TRY_ASSIGN(hostInputs, cuda::PinnedBuffer::allocate(device, layout.inputBytes(), "step inputs"));
   TRY_ASSIGN(hostOutputs, cuda::PinnedBuffer::allocate(device, outputBytes, "step outputs"));
+  TRY_ASSIGN(outputsAddress, hostOutputs.addressOnDevice(device));
   table = StepTable(bufferCapacity, modelInfo.vocabulary, hostInputs.data(), hostOutputs.data(),
                     options.readLogits);
   dimsAddress = deviceInputs.address() + StepLayout::kDimsOffset;
@@ -180,7 +183,8 @@ Status CudaEngine::streamWeights(int numThreads) {
 
 Addresses CudaEngine::addresses() const {
   Addresses addresses{.inputs = deviceInputs.pointer(),
-                      .outputs = deviceOutputs.pointer(),
+                      .outputs = reinterpret_cast<std::byte *>(outputsAddress),
+                      .logits = deviceLogits.pointer(),
                       .layout = table.layout(),
                       .arena = arena.pointer(),
                       .files = {},
@@ -221,15 +225,24 @@ Status CudaEngine::run(size_t index) {
   return status;
 }
 
+/// Adds what `call` takes to `seconds`.
+template <typename Call> static Status timed(double &seconds, Call call) {
+  auto start = Clock::now();
+  Status status = call();
+  seconds += secondsSince(start);
+  return status;
+}
+
 /// Everything is queued on one stream; the host waits once, at the end.
 Status CudaEngine::runStep(size_t index) {
   TRY(device.makeCurrent());
-  TRY(upload());
+  TRY(timed(stepTimes.upload, [&] { return upload(); }));
   if (poison)
     TRY(poisonMemory());
-  TRY(start(index));
+  TRY(timed(stepTimes.start, [&] { return start(index); }));
+  stepTimes.start -= stepTimes.wait; // of launches that are waited for one by one
   // A fault of any launch shows in the first call that notices.
-  Status status = download();
+  Status status = timed(stepTimes.download, [&] { return download(); });
   if (status)
     status = wait();
   if (!status)
@@ -240,28 +253,21 @@ Status CudaEngine::runStep(size_t index) {
 }
 
 Status CudaEngine::wait() {
-  auto start = Clock::now();
-  Status status = device.driver().cuStreamSynchronize(stream.get());
-  waited += secondsSince(start);
-  return status;
-}
-
-void CudaEngine::setProfiling(bool on) {
-  PlanEngine::setProfiling(on);
-  waited = 0;
+  return timed(stepTimes.wait, [&] { return device.driver().cuStreamSynchronize(stream.get()); });
 }
 
 Status CudaEngine::upload() {
-  int64_t columns = visibleColumns();
-  for (const ByteRange &range : table.layout().usedInputs(table.inputs(), columns).ranges())
+  for (const ByteRange &range : table.layout().usedInputs(table.inputs(), tableColumns).ranges()) {
     TRY(device.driver().cuMemcpyHtoDAsync(deviceInputs.address() + range.offset,
                                           hostInputs.data() + range.offset, range.bytes, stream.get()));
-  return columns < bufferCapacity.maxTableBlocks ? uploadTables(columns) : Status();
+    noteCopy(range.bytes);
+  }
+  return tableColumns < bufferCapacity.maxTableBlocks ? uploadTables() : Status();
 }
 
 /// The first columns of the step's rows. What the device's table has behind them was checked in the step it
 /// came with, or is 0: a kernel that looks there finds a block of the cache.
-Status CudaEngine::uploadTables(int64_t columns) {
+Status CudaEngine::uploadTables() {
   uint64_t offset = table.layout().offset(StepInput::block_tables);
   uint64_t pitch = uint64_t(bufferCapacity.maxTableBlocks) * sizeof(int32_t);
   cuda::CUDA_MEMCPY2D copy{};
@@ -270,13 +276,21 @@ Status CudaEngine::uploadTables(int64_t columns) {
   copy.dstMemoryType = cuda::CU_MEMORYTYPE_DEVICE;
   copy.dstDevice = deviceInputs.address() + offset;
   copy.srcPitch = copy.dstPitch = pitch;
-  copy.WidthInBytes = uint64_t(columns) * sizeof(int32_t);
+  copy.WidthInBytes = uint64_t(tableColumns) * sizeof(int32_t);
   copy.Height = uint64_t(table.inputs().numSequences);
+  noteCopy(copy.WidthInBytes * copy.Height);
   return device.driver().cuMemcpy2DAsync(&copy, stream.get());
 }
 
+void CudaEngine::noteCopy(uint64_t bytes) {
+  ++stepTimes.copies;
+  stepTimes.copiedBytes += bytes;
+}
+
+/// Before anything of the step runs, so that the host's part may happen at once.
 Status CudaEngine::poisonMemory() {
-  for (const cuda::DeviceBuffer *buffer : {&arena, &deviceOutputs})
+  std::memset(hostOutputs.data(), 0xff, hostOutputs.size());
+  for (const cuda::DeviceBuffer *buffer : {&arena, &deviceLogits})
     if (buffer->size() > 0)
       TRY(device.driver().cuMemsetD8Async(buffer->address(), 0xff, buffer->size(), stream.get()));
   return {};
@@ -319,12 +333,13 @@ Status CudaEngine::startLaunches(CudaProgram &program) {
   return {};
 }
 
+/// The logits, where they are wanted. All other outputs are few: kernels write them where the host reads them.
 Status CudaEngine::download() {
-  ByteRanges used = table.layout().usedOutputs(table.inputs().numLogitRows, options.readLogits);
-  for (const ByteRange &range : used.ranges())
-    TRY(device.driver().cuMemcpyDtoHAsync(hostOutputs.data() + range.offset,
-                                          deviceOutputs.address() + range.offset, range.bytes, stream.get()));
-  return {};
+  uint64_t bytes = uint64_t(table.inputs().numLogitRows) * modelInfo.vocabulary * sizeof(float);
+  if (!options.readLogits || bytes == 0)
+    return {};
+  return device.driver().cuMemcpyDtoHAsync(hostOutputs.data() + table.layout().outputBytesWithoutLogits(),
+                                           deviceLogits.address(), bytes, stream.get());
 }
 
 } // namespace kimi::runtime

@@ -18,9 +18,6 @@ public:
                                                 int numThreads);
   ~CudaEngine() override;
 
-  void setProfiling(bool on) override;
-  double waitedSeconds() const override { return waited; }
-
 private:
   CudaEngine(Artifact artifact, const EngineOptions &options, cuda::Device device);
 
@@ -38,10 +35,10 @@ private:
 
   // Running.
   Status run(size_t index) override;
-  int64_t visibleColumns() const override { return table.layout().usedColumns(table.inputs()); }
   Status runStep(size_t index);
   Status upload();
-  Status uploadTables(int64_t columns);
+  Status uploadTables();
+  void noteCopy(uint64_t bytes);
   Status poisonMemory();
   Status start(size_t index);
   Status startLaunches(CudaProgram &program);
@@ -56,16 +53,16 @@ private:
   const cuda::CublasLt *library = nullptr; // where the plan calls it
   cuda::CublasLtContext context{nullptr, nullptr};
   uint64_t localBytesPerThread = 0; // the most of any kernel
-  cuda::DeviceBuffer weights, arena, deviceInputs, deviceOutputs;
+  cuda::DeviceBuffer weights, arena, deviceInputs, deviceLogits;
   std::vector<uint64_t> fileOffsets;      // into weights, as the plan's files
   std::vector<cuda::DeviceBuffer> caches; // as in the plan
-  cuda::PinnedBuffer hostInputs, hostOutputs;
-  cuda::CUdeviceptr dimsAddress = 0;
+  cuda::PinnedBuffer hostInputs;
+  cuda::PinnedBuffer hostOutputs; // kernels write all of it but the logits
+  cuda::CUdeviceptr dimsAddress = 0, outputsAddress = 0; // on the device
   cuda::Stream stream;
   std::vector<CudaProgram> cudaPrograms; // as `programs`
   std::vector<bool> hasRun;              // likewise
   CudaProfiler profiler;
-  double waited = 0;          // seconds
   std::optional<Error> fault; // the device's first: nothing runs after it
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/engine/PlanEngine.h"
 
+#include "runtime/base/Clock.h"
 #include "runtime/engine/PlanCheck.h"
 #include "runtime/engine/StepCheck.h"
 
@@ -90,11 +91,20 @@ Expected<size_t> PlanEngine::chooseProgram() const {
                   in.numTokens, in.numSequences, in.numLogitRows, in.numBiasEntries, in.numPenaltyEntries));
 }
 
-Status PlanEngine::step() {
+/// The step is safe, and its dims are set: programs[index] runs it.
+Expected<size_t> PlanEngine::checkAndChoose() {
   TRY(checkStep(table.inputs(), bufferCapacity, modelInfo));
-  TRY(checkBlockTables(table.inputs(), bufferCapacity, visibleColumns()));
+  tableColumns = table.layout().usedColumns(table.inputs());
+  TRY(checkBlockTables(table.inputs(), bufferCapacity, tableColumns));
   setDims();
-  TRY_ASSIGN(size_t index, chooseProgram());
+  return chooseProgram();
+}
+
+Status PlanEngine::step() {
+  stepTimes = {};
+  auto start = Clock::now();
+  TRY_ASSIGN(size_t index, checkAndChoose());
+  stepTimes.check = secondsSince(start);
   TRY(run(index));
   table.showRows(table.inputs().numLogitRows);
   return {};

@@ -23,6 +23,7 @@ public:
   Status step() override;
   void setProfiling(bool on) override;
   std::vector<KernelTime> profile() const override { return profileTimes.times(); }
+  StepTimes lastStepTimes() const override { return stepTimes; }
 
 protected:
   PlanEngine(Artifact artifact, const EngineOptions &options);
@@ -39,10 +40,6 @@ protected:
   /// Runs programs[index] on the step table's inputs; dims are in the table.
   virtual Status run(size_t index) = 0;
 
-  /// Columns of the block table that the step's kernels can see as the caller filled them: all, where kernels
-  /// read the caller's own table.
-  virtual int64_t visibleColumns() const { return bufferCapacity.maxTableBlocks; }
-
   const artifact::Rank &rank() const { return artifact.rank(); }
 
   Artifact artifact;
@@ -55,8 +52,11 @@ protected:
   bool poison = false;
   bool profiling = false;
   Profile profileTimes;
+  StepTimes stepTimes;      // run() fills in what comes after the check
+  int64_t tableColumns = 0; // of the step's block table that were checked: kernels follow no others
 
 private:
+  Expected<size_t> checkAndChoose();
   void setDims();
   Expected<size_t> chooseProgram() const;
 

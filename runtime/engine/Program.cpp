@@ -22,7 +22,9 @@ static void *resolve(const Argument &argument, uint32_t layer, const Rank &rank,
   case ArgumentKind::input:
     return addresses.inputs + addresses.layout.offset(StepInput(argument.value()));
   case ArgumentKind::output:
-    return addresses.outputs + addresses.layout.offset(StepOutput(argument.value()));
+    return StepOutput(argument.value()) == StepOutput::logits
+               ? addresses.logits
+               : addresses.outputs + addresses.layout.offset(StepOutput(argument.value()));
   case ArgumentKind::cache: {
     size_t cache = size_t(argument.value());
     return addresses.caches[cache] + layer * addresses.cacheLayerBytes[cache];

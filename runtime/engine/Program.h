@@ -14,7 +14,8 @@ namespace kimi::runtime {
 /// Where things are in the memory that kernels see: the host's, or a device's, which the host never follows.
 struct Addresses {
   std::byte *inputs = nullptr; // by `layout`
-  std::byte *outputs = nullptr;
+  std::byte *outputs = nullptr; // likewise, but the logits
+  std::byte *logits = nullptr;
   StepLayout layout;
   std::byte *arena = nullptr;
   std::vector<std::byte *> files;        // as in the plan; null where a file holds no weights

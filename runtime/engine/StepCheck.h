@@ -10,7 +10,7 @@ namespace kimi::runtime {
 /// value and the limit. Costs one pass over the inputs; allocates only for an error.
 Status checkStep(const StepInputs &inputs, const Limits &limits, const ModelInfo &model);
 
-/// The first `columns` of the block table's rows: what kernels will see of it. The step has passed checkStep.
+/// The first `columns` of the block table's rows: what kernels will follow of it. The step has passed checkStep.
 Status checkBlockTables(const StepInputs &inputs, const Limits &limits, int64_t columns);
 
 } // namespace kimi::runtime

@@ -136,13 +136,4 @@ ByteRanges StepLayout::usedInputs(const StepInputs &inputs, int64_t columns) con
   return used;
 }
 
-ByteRanges StepLayout::usedOutputs(int64_t numLogitRows, bool withLogits) const {
-  Limits sizes{.maxLogitRows = numLogitRows};
-  ByteRanges used;
-  for (StepOutput output : kOutputOrder)
-    if (withLogits || output != StepOutput::logits)
-      used.add(offset(output), uint64_t(numElements(output, sizes, vocabulary)) * kElementBytes);
-  return used;
-}
-
 } // namespace kimi::runtime

@@ -55,15 +55,14 @@ public:
   uint64_t outputBytes() const { return outputEnd; }
   uint64_t outputBytesWithoutLogits() const { return offset(artifact::StepOutput::logits); }
 
-  /// Columns of the block table that a device needs for this step, which has passed checkStep: those of its
-  /// positions, rounded up to whole lines; all of them where so few rows are as fast to copy whole.
+  /// Columns of the block table that kernels need for this step, which has passed checkStep: those of its
+  /// positions, rounded up to whole lines; all of them where so few rows are as fast to copy to a device whole.
   int64_t usedColumns(const StepInputs &inputs) const;
 
   /// What a step reads: the dims, and of each input the prefix that the counts say. The token mask is used up
   /// to the last row that has one. Of the block table nothing where it has fewer than all columns: then it is
   /// not contiguous. No range holds rows of the table that the step does not have.
   ByteRanges usedInputs(const StepInputs &inputs, int64_t columns) const;
-  ByteRanges usedOutputs(int64_t numLogitRows, bool withLogits) const;
 
 private:
   int64_t tableBlocks = 0;

@@ -9,7 +9,7 @@ namespace kimi::runtime {
 Workload::Workload(Engine &engine, const WorkloadSize &size)
     : engine(&engine), size(size),
       blocksPerSequence((size.context + size.tokens + kBlockTokens - 1) / kBlockTokens),
-      lengths(size_t(size.batch), 0), lastTokens(size_t(size.batch), 0) {
+      lengths(size_t(size.batch), 0), lastTokens(size_t(size.batch), 0), tableRows(size_t(size.batch), -1) {
   rowSequences.reserve(size_t(size.batch));
 }
 
@@ -54,9 +54,12 @@ void Workload::addTokens(int64_t sequence, int64_t count, bool wantsLogits) {
   StepInputs &in = engine->inputs();
   int64_t stride = engine->limits().maxTableBlocks, row = in.numSequences++;
   int32_t firstBlock = int32_t(sequence * blocksPerSequence);
-  auto table = in.blockTables.subspan(size_t(row * stride), size_t(stride));
-  std::iota(table.begin(), table.begin() + blocksPerSequence,
-            firstBlock); // zeros behind: prefill() put them there
+  if (tableRows[size_t(row)] != sequence) { // or it holds the sequence's blocks already, those to come included
+    auto table = in.blockTables.subspan(size_t(row * stride), size_t(stride));
+    std::iota(table.begin(), table.begin() + blocksPerSequence,
+              firstBlock); // zeros behind: prefill() put them there
+    tableRows[size_t(row)] = sequence;
+  }
   for (int64_t i = 0; i < count; ++i) {
     int64_t position = lengths[size_t(sequence)]++;
     size_t t = size_t(in.numTokens++);
@@ -75,8 +78,9 @@ void Workload::addTokens(int64_t sequence, int64_t count, bool wantsLogits) {
 
 Status Workload::runStep() {
   TRY(engine->step());
+  std::span<const int32_t> sampled = engine->outputs().sampledTokens;
   for (size_t row = 0; row < rowSequences.size(); ++row)
-    lastTokens[size_t(rowSequences[row])] = engine->outputs().sampledTokens[row];
+    lastTokens[size_t(rowSequences[row])] = sampled[row];
   return {};
 }
 
@@ -84,6 +88,7 @@ Status Workload::prefill(const std::function<void(int64_t doneTokens)> &progress
   const Limits &limits = engine->limits();
   std::ranges::fill(lengths, size.cached);
   std::ranges::fill(engine->inputs().blockTables, 0);
+  std::ranges::fill(tableRows, -1);
   for (int64_t sequence = 0, done = 0; sequence < size.batch;) {
     beginStep();
     StepInputs &in = engine->inputs();

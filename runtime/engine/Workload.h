@@ -40,6 +40,7 @@ private:
   int64_t blocksPerSequence;
   std::vector<int64_t> lengths;      // tokens of each sequence in the cache
   std::vector<int32_t> lastTokens;   // sampled, not yet in the cache
+  std::vector<int64_t> tableRows;    // sequence that each row of the block table holds; -1 = none
   std::vector<int64_t> rowSequences; // sequence of each logit row of the running step
 };
 

@@ -51,6 +51,7 @@ void Sequence::restart() {
   state = State::Waiting;
   blocks.clear();
   numComputed = 0;
+  ++numRestarts;
 }
 
 void Sequence::markScheduled(Clock::time_point now) {

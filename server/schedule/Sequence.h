@@ -26,6 +26,7 @@ public:
   int64_t numComputed = 0;     // positions whose latents are in the cache
   int64_t numReported = 0;     // positions whose rows the caller has seen: a recomputed one stays quiet
   int64_t numCachedTokens = 0; // prompt positions that were found in the cache
+  int64_t numRestarts = 0;     // until the next one, blocks are only added
 
   int64_t numTokens() const { return static_cast<int64_t>(tokens.size()); }
   int64_t numPromptTokens() const { return static_cast<int64_t>(request.prompt.size()); }

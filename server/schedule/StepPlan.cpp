@@ -13,7 +13,7 @@ static int64_t numPenaltyEntriesOf(const Sequence &sequence) {
 }
 
 StepPlan::StepPlan(const Limits &limits, int64_t vocabulary)
-    : limits(limits), maskWords((vocabulary + 31) / 32), tableBlocks(limits.maxSequences, 0) {}
+    : limits(limits), maskWords((vocabulary + 31) / 32), tableRows(limits.maxSequences) {}
 
 void StepPlan::clear() {
   chunks.clear();
@@ -90,15 +90,7 @@ void StepPlan::fillChunk(StepInputs &inputs, int64_t index, int64_t firstToken) 
   const PlannedChunk &chunk = chunks[index];
   const Sequence &sequence = *chunk.sequence;
   inputs.sequenceOffsets[index] = static_cast<int32_t>(firstToken);
-
-  // Entries past the sequence must be 0, so what the row's last user left behind is wiped, and no more.
-  auto table = inputs.blockTables.subspan(index * limits.maxTableBlocks, limits.maxTableBlocks);
-  int64_t numBlocks = static_cast<int64_t>(sequence.blocks.size());
-  std::ranges::copy(sequence.blocks, table.begin());
-  if (tableBlocks[index] > numBlocks)
-    std::ranges::fill(table.subspan(numBlocks, tableBlocks[index] - numBlocks), 0);
-  tableBlocks[index] = numBlocks;
-
+  fillTable(inputs, sequence, index);
   for (int64_t offset = 0; offset < chunk.length; ++offset) {
     int64_t position = chunk.begin + offset, token = firstToken + offset;
     inputs.tokenIds[token] = sequence.tokens[position];
@@ -109,6 +101,20 @@ void StepPlan::fillChunk(StepInputs &inputs, int64_t index, int64_t firstToken) 
   }
   for (size_t row = chunk.firstRow; row < chunk.firstRow + chunk.numRows; ++row)
     fillRow(inputs, chunk, static_cast<int64_t>(row), firstToken + rows[row].position - chunk.begin);
+}
+
+/// A sequence that stays in its row has only blocks added. Entries past a sequence must be 0, so what another one has left
+/// in the row is wiped, and no more.
+void StepPlan::fillTable(StepInputs &inputs, const Sequence &sequence, int64_t index) {
+  TableRow &row = tableRows[index];
+  auto table = inputs.blockTables.subspan(index * limits.maxTableBlocks, limits.maxTableBlocks);
+  int64_t numBlocks = static_cast<int64_t>(sequence.blocks.size());
+  bool stays = row.request == sequence.request.id && row.numRestarts == sequence.numRestarts;
+  int64_t numKept = stays ? row.numBlocks : 0;
+  std::copy(sequence.blocks.begin() + numKept, sequence.blocks.end(), table.begin() + numKept);
+  if (row.numBlocks > numBlocks)
+    std::ranges::fill(table.subspan(numBlocks, row.numBlocks - numBlocks), 0);
+  row = {sequence.request.id, sequence.numRestarts, numBlocks};
 }
 
 void StepPlan::fillRow(StepInputs &inputs, const PlannedChunk &chunk, int64_t index, int64_t tokenRow) {

@@ -48,6 +48,7 @@ public:
 private:
   static std::optional<PlannedRow> rowAt(const Sequence &sequence, int64_t position);
   void fillChunk(StepInputs &inputs, int64_t index, int64_t firstToken);
+  void fillTable(StepInputs &inputs, const Sequence &sequence, int64_t index);
   void fillRow(StepInputs &inputs, const PlannedChunk &chunk, int64_t index, int64_t tokenRow);
   void fillSampling(StepInputs &inputs, const Sequence &sequence, int64_t index) const;
   void fillScore(StepInputs &inputs, int64_t index, int32_t token) const;
@@ -57,7 +58,14 @@ private:
   std::vector<PlannedChunk> chunks;
   std::vector<PlannedRow> rows;
   int64_t numTokens = 0, numBiasEntries = 0, numPenaltyEntries = 0;
-  std::vector<int64_t> tableBlocks; // how many entries of each block-table row the last fill wrote
+
+  /// What fills have left in a row of the block table.
+  struct TableRow {
+    RequestId request = 0;
+    int64_t numRestarts = -1; // the request's; -1 = nobody's row yet
+    int64_t numBlocks = 0;
+  };
+  std::vector<TableRow> tableRows;
 };
 
 } // namespace kimi::schedule

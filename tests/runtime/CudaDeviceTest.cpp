@@ -92,6 +92,25 @@ TEST_F(CudaDeviceTest, ErrorsNameTheEntryPoint) {
   expectOneLine(status.error().message, {"cuMemsetD8Async: CUDA_ERROR_INVALID_VALUE"});
 }
 
+TEST_F(CudaDeviceTest, PinnedMemoryHasAnAddressOnTheDevice) {
+  auto device = Device::open();
+  auto stream = device->createStream();
+  const Driver &driver = device->driver();
+  CUdeviceptr address = 0;
+  {
+    auto buffer = PinnedBuffer::allocate(*device, 64, "test");
+    auto found = buffer->addressOnDevice(*device);
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    address = *found;
+    ASSERT_TRUE(driver.cuMemsetD8Async(address, 7, 64, stream->get()));
+    EXPECT_EQ(buffer->data()[63], std::byte(0)); // nobody has waited
+    ASSERT_TRUE(driver.cuStreamSynchronize(stream->get()));
+    EXPECT_EQ(buffer->data()[63], std::byte(7));
+  }
+  EXPECT_FALSE(driver.cuMemsetD8Async(address, 7, 64, stream->get())); // given back
+  EXPECT_EQ(*PinnedBuffer().addressOnDevice(*device), 0u);
+}
+
 TEST_F(CudaDeviceTest, MeasuresTheCopyBandwidth) {
   fake->memoryBytes = uint64_t(256) << 20;
   auto device = Device::open();

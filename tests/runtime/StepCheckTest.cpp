@@ -84,6 +84,25 @@ TEST_F(StepCheckTest, Lists) {
   });
 }
 
+TEST_F(StepCheckTest, OfLongTablesTheColumnsThatThePositionsUse) {
+  constexpr uint32_t kColumns = 5120;
+  auto artifact = writeToyArtifact(scratch.path(), [](artifact::PlanT &plan) {
+    plan.model->context_length = kColumns * kBlockTokens;
+    for (auto &entry : plan.ranks[0]->entries)
+      entry->capacity->max_table_blocks = kColumns;
+  });
+  auto loaded = Engine::load(artifact, {.numThreads = 1, .cacheBytes = 10 * 4096});
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  engine = std::move(*loaded);
+  expectRefused("blockTables[5135] is -1, expected 0 to 9", // of the first line of row 1
+                [](auto &in) { in.blockTables[kColumns + 15] = -1; });
+  fillStep(*engine, {{0, {1, 2, 3}, {0}}, {0, {4, 5}, {1}}, {0, {6}, {2}}, {0, {7}, {3}}});
+  engine->inputs().blockTables[kColumns + 16] = INT32_MAX; // which no kernel follows
+  ASSERT_TRUE(engine->step().has_value());
+  EXPECT_TRUE(std::ranges::equal(engine->outputs().logits.subspan(kToyVocabulary, kToyVocabulary),
+                                 expectedLogits({4, 5})));
+}
+
 TEST_F(StepCheckTest, RefusedStepLeavesTheCache) {
   std::vector<int32_t> tokens = {8, 9, 10};
   fillStep(*engine, {{0, tokens, {5}}});

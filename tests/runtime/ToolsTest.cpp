@@ -179,6 +179,23 @@ static void expectStepAddsUp(json::object phase, int64_t steps) {
   EXPECT_NEAR(number("step_kernel_seconds"), sum / double(steps), 1e-12);
 }
 
+/// The host's parts are its time; with the wait they are the step.
+static void expectHostAddsUp(json::object phase) {
+  auto mean = [&](const char *part) {
+    return phase["host_parts"].at(part).at("mean_seconds").to_number<double>();
+  };
+  double sum = 0;
+  for (const char *part : {"check", "upload", "start", "download", "caller"}) {
+    EXPECT_GT(mean(part), 0) << part;
+    sum += mean(part);
+  }
+  EXPECT_NEAR(mean("host"), sum, 1e-9);
+  EXPECT_NEAR(mean("host"), phase["step_host_seconds"].to_number<double>(), 1e-12);
+  EXPECT_LE(mean("host") + mean("wait"), phase["step_seconds"].to_number<double>());
+  EXPECT_EQ(phase["step_copies"].to_number<double>(), 1);
+  EXPECT_GT(phase["step_copied_bytes"].to_number<double>(), 128);
+}
+
 TEST_F(ToolsTest, BenchMeasures) {
   auto outcome = bench(artifact + " --batch 2 --context 70 --tokens 5 --threads 2 --json");
   ASSERT_EQ(outcome.exitCode, 0) << outcome.errors;
@@ -251,6 +268,7 @@ TEST_F(CudaToolsTest, BenchMeasures) {
   double host = root["decode"].at("step_host_seconds").as_double();
   EXPECT_GT(host, 0);
   EXPECT_LT(host, root["decode"].at("step_seconds").as_double());
+  expectHostAddsUp(root["decode"].as_object());
   EXPECT_EQ(root["decode"].at("tokens"), 10);
   json::array kernels = root["decode"].at("kernels").as_array();
   ASSERT_EQ(kernels.size(), 6u);
@@ -259,7 +277,7 @@ TEST_F(CudaToolsTest, BenchMeasures) {
     auto text = run(withFake + KIMI_BENCH, cudaArtifact + " --context 10 --tokens 2" + option);
     EXPECT_EQ(text.exitCode, 0) << text.errors;
     expectContains(text.output, {"device    Fake H200", "weights   3.", "ceilings  copy", "toy_cache_read",
-                                 "% of ceiling", "host ", "not waiting for the device"});
+                                 "% of ceiling", "host, µs a step", "asking for the graph", "for the device"});
   }
 }
 

@@ -22,6 +22,7 @@ FakeCuda &fake() {
 static std::mutex mutex;                          // guards the maps and counters
 static std::map<uint64_t, uint64_t> deviceMemory; // host address → bytes
 static std::map<void *, uint64_t> pinnedMemory;
+static std::map<uint64_t, uint64_t> mappedMemory; // what of it has an address on the device
 static thread_local bool isCurrent = false;
 
 CUresult enter() {
@@ -35,14 +36,19 @@ void count(int64_t &counter, int64_t amount) {
   counter += amount;
 }
 
+static bool holds(const std::map<uint64_t, uint64_t> &memory, uint64_t start, size_t bytes) {
+  auto after = memory.upper_bound(start);
+  if (after == memory.begin())
+    return false;
+  auto &[base, size] = *std::prev(after);
+  return start + bytes <= base + size;
+}
+
 std::byte *onHost(CUdeviceptr address, size_t bytes) {
   std::lock_guard lock(mutex);
   uint64_t start = address & ~kDeviceBit;
-  auto after = deviceMemory.upper_bound(start);
-  if (!(address & kDeviceBit) || after == deviceMemory.begin())
-    return nullptr;
-  auto &[base, size] = *std::prev(after);
-  return start + bytes <= base + size ? reinterpret_cast<std::byte *>(start) : nullptr;
+  bool isThere = holds(deviceMemory, start, bytes) || holds(mappedMemory, start, bytes);
+  return address & kDeviceBit && isThere ? reinterpret_cast<std::byte *>(start) : nullptr;
 }
 
 template <typename Map> static uint64_t totalBytes(const Map &memory) {
@@ -165,7 +171,22 @@ CUresult cuMemHostAlloc(void **address, size_t bytes, unsigned) {
   ENTER();
   return allocate(pinnedMemory, fake().pinnedBytes, bytes, *address);
 }
-CUresult cuMemFreeHost(void *address) { return release(pinnedMemory, address); }
+CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *device, void *address, unsigned) {
+  ENTER();
+  std::lock_guard lock(mutex);
+  auto found = pinnedMemory.find(address);
+  if (found == pinnedMemory.end())
+    return CUDA_ERROR_INVALID_VALUE;
+  mappedMemory.insert({uint64_t(address), found->second});
+  return *device = uint64_t(address) | kDeviceBit, CUDA_SUCCESS;
+}
+CUresult cuMemFreeHost(void *address) {
+  {
+    std::lock_guard lock(mutex);
+    mappedMemory.erase(uint64_t(address));
+  }
+  return release(pinnedMemory, address);
+}
 
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   ENTER();

@@ -30,6 +30,7 @@ struct FakeCuda {
   int localBytes = 0;         // per thread, of every kernel
   std::string faultingKernel; // reads an illegal address: seen when the host waits, and ever after
   std::string refusedKernel;  // its launch is refused
+  bool forgetsCaches = false; // waiting leaves nothing in the processor's caches, as if others had used them
 
   // Counters.
   int64_t graphStarts = 0, graphNodes = 0;

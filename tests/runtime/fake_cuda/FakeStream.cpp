@@ -145,6 +145,13 @@ CUresult enqueue(CUstream stream, Operation operation, void **parameters) {
   return result ? result : atOnce.run();
 }
 
+/// Uses more memory than any cache holds.
+static void forgetCaches() {
+  static std::vector<char> memory(size_t(96) << 20);
+  for (size_t i = 0; i < memory.size(); i += 64)
+    ++memory[i];
+}
+
 bool followsKernel(CUstream stream) { return stream && queueOf(stream)->endsWithKernel(); }
 
 static std::byte *pointer(const void *address) {
@@ -221,7 +228,10 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 CUresult cuStreamSynchronize(CUstream stream) {
   ENTER();
   count(fake().waits, 1);
-  return stream ? queueOf(stream)->run() : CUDA_SUCCESS;
+  CUresult result = stream ? queueOf(stream)->run() : CUDA_SUCCESS;
+  if (fake().forgetsCaches)
+    forgetCaches();
+  return result;
 }
 CUresult cuStreamWaitValue32_v2(CUstream stream, CUdeviceptr address, uint32_t value, unsigned flags) {
   ENTER();

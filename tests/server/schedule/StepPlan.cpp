@@ -133,4 +133,42 @@ TEST_F(StepPlanTest, BlockTablesKeepNothingOfTheirLastUser) {
   runAll();
 }
 
+TEST_F(StepPlanTest, OnlyNewBlocksOfASequenceThatStaysAreWritten) {
+  start();
+  add(request(1, promptOf(1, 60), 10));
+  step(); // the prompt, and in this row's only block room for four tokens more
+  int32_t &first = engine->inputs().blockTables[0], held = first;
+  int64_t numSteps = 0;
+  engine->afterFill = [&] {
+    EXPECT_EQ(first, 31); // not written again
+    first = held;
+    EXPECT_EQ(engine->inputs().blockTables[1] != 0, engine->inputs().positions[0] >= kBlockTokens);
+    ++numSteps;
+  };
+  ASSERT_NE(held, 31);
+  while (scheduler->hasWork()) {
+    first = 31;
+    step();
+  }
+  EXPECT_EQ(numSteps, 9);
+  EXPECT_EQ(heard[1].tokens, expectedTokens(promptOf(1, 60), 10));
+}
+
+TEST_F(StepPlanTest, ARestartedSequencesBlocksAreWrittenAgain) {
+  start();
+  StepPlan plan(engine->limits(), engine->model().vocabulary);
+  Sequence sequence(request(1, promptOf(1, 60), 1), 1024, {});
+  auto fillWith = [&](std::vector<int32_t> blocks) {
+    sequence.blocks = blocks;
+    plan.clear();
+    plan.add(sequence, 60);
+    plan.fill(engine->inputs());
+    blocks.resize(16, 0);
+    EXPECT_TRUE(std::ranges::equal(engine->inputs().blockTables.first(16), blocks)) << blocks[0];
+  };
+  fillWith({3, 4, 5});
+  sequence.restart();
+  fillWith({6, 7});
+}
+
 } // namespace
