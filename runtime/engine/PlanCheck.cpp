@@ -248,7 +248,7 @@ private:
 static Status checkFile(const File &file) {
   TRY(checkRelativePath(file.path()->str()));
   // Not only what lies on a disk has a size: sums of shapes' must not overflow.
-  TRY(checkRange(fmt::format("the size of file {}", nameOf(file.path())),
+  TRY(checkRange(fmt::format("file {}'s size", nameOf(file.path())),
                  int64_t(std::min<uint64_t>(file.bytes(), INT64_MAX)), 0, int64_t(1) << 50));
   return checkHashText(file.path()->str(), file.hash()->str());
 }

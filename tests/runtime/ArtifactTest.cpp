@@ -223,7 +223,7 @@ TEST_F(ArtifactTest, LyingSizes) {
   });
   expectEditRefused("vocabulary is 0", [](PlanT &p) { p.model->vocabulary = 0; });
   expectEditRefused("plan records", [](PlanT &p) { p.files[0]->bytes += 1; });
-  expectEditRefused("the size of file weights/bias is 9223372036854775807, expected 0 to 1125899906842624",
+  expectEditRefused("file weights/bias's size is 9223372036854775807, expected 0 to 1125899906842624",
                     [](PlanT &p) { p.files[2]->bytes = ~uint64_t(0); });
 }
 
