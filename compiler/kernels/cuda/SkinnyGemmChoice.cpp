@@ -86,11 +86,11 @@ struct Chooser {
   std::optional<SkinnyParameters> twice64() const;
   std::optional<SkinnyParameters> many(int tokenTile) const;
 
-  // 640 threads for spans of 256 columns leave each few registers: the sums of many tokens spill, those of 64 leave no
-  // room for a second block, so that more blocks than multiprocessors would take twice as long.
+  // 640 threads for spans of 256 columns leave each few registers: the sums of 128 tokens spill. Measured, 64 tokens and
+  // blocks of which some wait for a multiprocessor are slower than two kernels (README.md).
   bool hasWideSpans() const { return epilogue.kind == SpliceClass::block && epilogue.width == 256; }
   bool widensTooMuch(int tokenTile) const {
-    return tokenTile == 128 || (tokenTile == 64 && blocks(4, 1) > multiprocessors);
+    return tokenTile >= 64 || blocks(4, 1) > multiprocessors;
   }
 };
 
@@ -244,8 +244,8 @@ llvm::Expected<SkinnyParameters> chooseSkinny(const SkinnyProblem &problem, cons
                                           : 128;
   if (chooser.hasWideSpans() && chooser.widensTooMuch(tile))
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                   "skinny_gemm has too few registers for spans of 256 of %lld columns and up to %d tokens: "
-                                   "peel the epilogue into a kernel of its own",
+                                   "skinny_gemm is slow with spans of 256 of %lld columns and up to %d tokens: peel the "
+                                   "epilogue into a kernel of its own",
                                    static_cast<long long>(problem.columns), tile);
   if (const std::optional<SkinnyParameters> p = chooser.many(tile)) {
     if (llvm::Error error = checkSkinny(problem, *p, prologue, epilogue))

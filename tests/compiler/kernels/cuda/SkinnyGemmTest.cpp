@@ -161,13 +161,14 @@ TEST(SkinnyGemm, RefusesTwinsByName) {
   problem.scaleSegments = {2048, 2048};
   EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_swiglu")), "each with one grid of scales, not 4096 rows in 2"));
   problem.scaleSegments = {};
-  problem.tokens = 65;
-  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 4096 columns and up to 128 tokens"));
-  problem.columns = 36864;
   problem.tokens = 33;
-  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 36864 columns and up to 64 tokens"));
+  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 4096 columns and up to 64 tokens"));
+  problem.columns = 36864; // 144 blocks
+  problem.tokens = 1;
+  EXPECT_TRUE(has(refusal(problem, {}, sampleEpilogue("twin_quantise")), "spans of 256 of 36864 columns and up to 8 tokens"));
+  problem.columns = 4096;
   problem.tokens = 32;
-  EXPECT_EQ(chosen(problem, sampleEpilogue("twin_quantise")).residency, 2); // 144 blocks at once
+  EXPECT_EQ(chosen(problem, sampleEpilogue("twin_quantise")).residency, 2);
 }
 
 TEST(SkinnyGemm, TextJoinsConstantsFunctorsAndArguments) {
