@@ -45,30 +45,28 @@ public:
     SmallVector<FuncOp> others;
     for (auto kernel : module.getOps<FuncOp>())
       if (isLibraryCall(kernel)) {
-        if (isWholeKernel(kernel, productOf(kernel)))
+        SmallVector<SkinnyProduct> found = findSkinnyProducts(kernel);
+        if (found.size() == 1 && isWholeKernel(kernel, found[0]))
           products.try_emplace(textOf(kernel), kernel);
         else
           others.push_back(kernel);
       }
     for (FuncOp kernel : others)
-      split(kernel, productOf(kernel));
+      split(kernel);
   }
 
 private:
-  static SkinnyProduct productOf(FuncOp kernel) {
-    llvm::Expected<SkinnyProduct> product = findLibraryProduct(kernel);
-    if (!product)
-      llvm_unreachable("instantiateTemplates chose it");
-    return *product;
-  }
-
-  void split(FuncOp kernel, const SkinnyProduct &product) {
-    std::string sizes = std::to_string(product.columns) + "x" + std::to_string(product.depth);
-    std::string rest = nameOfRest(kernel, product.columns);
-    FuncOp peeled = peelProduct(module, kernel, product, symbols);
-    peeled.setImplAttr(kernel.getImplAttr());
+  void split(FuncOp kernel) {
+    kernel::ImplAttr library = kernel.getImplAttr();
     kernel.removeImplAttr();
-    share(peeled, "linear_" + sizes);
+    SmallVector<SkinnyProduct> found = findSkinnyProducts(kernel);
+    std::string rest = nameOfRest(kernel, found.back().columns);
+    for (; !found.empty(); found = findSkinnyProducts(kernel)) { // arguments have other numbers after each
+      std::string name = "linear_" + std::to_string(found[0].columns) + "x" + std::to_string(found[0].depth);
+      FuncOp peeled = peelProduct(module, kernel, found[0], symbols);
+      peeled.setImplAttr(library);
+      share(peeled, name);
+    }
     rename(kernel, rest);
   }
 
@@ -108,19 +106,29 @@ private:
 
 bool isLibraryCall(FuncOp kernel) { return kernel.getImplAttr() && kernel.getImplAttr().getName().getValue() == kCublasLt; }
 
-llvm::Expected<SkinnyProduct> findLibraryProduct(FuncOp kernel) {
+llvm::Expected<SmallVector<SkinnyProduct>> findLibraryProducts(FuncOp kernel) {
   SmallVector<SkinnyProduct> products = findSkinnyProducts(kernel);
-  if (products.size() != 1)
-    return refuse(kernel, "takes one product x[t, k] * w[n, k], row-major; here are " + Twine(products.size()));
-  const SkinnyProduct &product = products[0];
-  if (product.format != cuda::SkinnyFormat::bf16xBf16)
-    return refuse(kernel, "multiplies bf16 by bf16 only, not codes with scales");
-  if (!kernel.getArgAttr(product.weight, kernel::kWeightAttr))
-    return refuse(kernel, "multiplies by weights, and argument " + Twine(product.weight) + " is none");
-  if (product.columns % kElementsOf16Bytes != 0 || product.depth % kElementsOf16Bytes != 0)
-    return refuse(kernel, "wants rows of whole 16 bytes: " + Twine(product.columns) + " columns and depth " +
-                              Twine(product.depth) + " are not both multiples of 8");
-  return product;
+  if (products.empty())
+    return refuse(kernel, "takes products x[t, k] * w[n, k], row-major; here is none");
+  for (const SkinnyProduct &product : products) {
+    if (product.format != cuda::SkinnyFormat::bf16xBf16)
+      return refuse(kernel, "multiplies bf16 by bf16 only, not codes with scales");
+    if (!kernel.getArgAttr(product.weight, kernel::kWeightAttr))
+      return refuse(kernel, "multiplies by weights, and argument " + Twine(product.weight) + " is none");
+    if (product.columns % kElementsOf16Bytes != 0 || product.depth % kElementsOf16Bytes != 0)
+      return refuse(kernel, "wants rows of whole 16 bytes: " + Twine(product.columns) + " columns and depth " +
+                                Twine(product.depth) + " are not both multiples of 8");
+  }
+  return products;
+}
+
+llvm::Expected<SkinnyProduct> findLibraryProduct(FuncOp kernel) {
+  llvm::Expected<SmallVector<SkinnyProduct>> products = findLibraryProducts(kernel);
+  if (!products)
+    return products.takeError();
+  if (products->size() > 1)
+    return refuse(kernel, "takes one product at a time; here are " + Twine(products->size()) + ": run select again");
+  return products->front();
 }
 
 bool isWholeKernel(FuncOp kernel, const SkinnyProduct &product) {

@@ -73,9 +73,9 @@ public:
   }
 
   llvm::Expected<DictionaryAttr> choose(FuncOp kernel, int64_t) const override {
-    llvm::Expected<SkinnyProduct> product = findLibraryProduct(kernel);
-    if (!product)
-      return product.takeError();
+    auto products = findLibraryProducts(kernel);
+    if (!products)
+      return products.takeError();
     Builder b(kernel.getContext());
     return b.getDictionaryAttr(b.getNamedAttr("workspace", b.getI64IntegerAttr(libraryWorkspace(target))));
   }

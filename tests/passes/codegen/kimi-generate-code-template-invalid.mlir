@@ -183,7 +183,7 @@ module attributes {kimi.target = "cuda:sm_90a"} {
 // -----
 
 module attributes {kimi.target = "cuda:sm_90a"} {
-  // expected-error @+1 {{kernel 'round': cublaslt takes one product x[t, k] * w[n, k], row-major; here are 0}}
+  // expected-error @+1 {{kernel 'round': cublaslt takes products x[t, k] * w[n, k], row-major; here is none}}
   kernel.func private @round(%x: tensor<8xf32>) -> tensor<8xf32> attributes {impl = #kernel.impl<"cublaslt", {workspace = 1024}>} {
     kernel.return %x : tensor<8xf32>
   }

@@ -65,6 +65,35 @@ module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["linear=cublas
 
 // -----
 
+// Two products and what follows both: two calls and a generated kernel.
+// CHECK-LABEL: func.func @mixed_300()
+// CHECK: %[[G:.+]] = kernel.call @linear_96x64_over128(%[[X:.+]], %{{.+}}) : (tensor<?x64xbf16>, tensor<96x64xbf16>) -> tensor<?x96xf32>
+// CHECK: %[[U:.+]] = kernel.call @linear_96x64_over128(%[[X]], %{{.+}}) : (tensor<?x64xbf16>, tensor<96x64xbf16>) -> tensor<?x96xf32>
+// CHECK: kernel.call @swiglu_round_96_over128(%[[G]], %[[U]]) : (tensor<?x96xf32>, tensor<?x96xf32>) -> tensor<?x96xbf16>
+module attributes {kimi.target = "cuda:sm_90a", kimi.overrides = ["linear=cublaslt"]} {
+  kimi.weight @e : tensor<128x64xbf16> from "e"
+  kimi.weight @g : tensor<96x64xbf16> from "g"
+  kimi.weight @u : tensor<96x64xbf16> from "u"
+  func.func @mixed_300() attributes {kimi.entry = #kimi.entry<mixed, tokens = 300, sequences = 16, rows = 16>} {
+    %e = kimi.load_weight @e : tensor<128x64xbf16>
+    %gate = kimi.load_weight @g : tensor<96x64xbf16>
+    %up = kimi.load_weight @u : tensor<96x64xbf16>
+    %ids = kimi.step_input <token_ids> : tensor<?xi32>
+    %h = kimi.embedding %ids, %e : tensor<?xi32>, tensor<128x64xbf16> -> tensor<?x64xbf16>
+    %a = kimi.linear %h, %gate : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
+    %b = kimi.linear %h, %up : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
+    %s = kimi.swiglu %a, %b : tensor<?x96xf32>, tensor<?x96xf32> -> tensor<?x96xf32>
+    %y = kimi.round %s : tensor<?x96xf32> -> tensor<?x96xbf16>
+    func.call @sink(%y) : (tensor<?x96xbf16>) -> ()
+    return
+  }
+  func.func private @sink(%y: tensor<?x96xbf16>) {
+    return
+  }
+}
+
+// -----
+
 // Where the library does not serve, what else people ask for holds.
 // CHECK-LABEL: func.func @decode_1()
 // CHECK: kernel.call @linear_64x64(
