@@ -4,7 +4,6 @@
 #include "passes/select/Templates.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/StringExtras.h"
 
 namespace kimi::passes {
 #define GEN_PASS_DEF_JOINREADERS
@@ -17,15 +16,6 @@ using kimi::kernel::FuncOp;
 using kimi::passes::Template;
 
 namespace {
-
-/// "linear_swiglu_round": each operation once, where it is repeated.
-std::string joinedNames(ArrayRef<StringRef> names) {
-  SmallVector<StringRef> distinct;
-  for (StringRef name : names)
-    if (distinct.empty() || distinct.back() != name)
-      distinct.push_back(name);
-  return llvm::join(distinct, "_");
-}
 
 /// One kernel of two: `reader`'s argument `number` is `producer`'s result.
 class Joining {
@@ -72,8 +62,8 @@ private:
   /// The producer's, whose sizes stay, with all operations.
   std::string name() {
     StringRef sizes = producer.getSymName();
-    sizes.consume_front(joinedNames(kimi::passes::operationsOf(producer)));
-    return joinedNames(allOperations()) + sizes.str();
+    sizes.consume_front(kimi::passes::joinedNames(kimi::passes::operationsOf(producer)));
+    return kimi::passes::joinedNames(allOperations()) + sizes.str();
   }
 
   void setAttributes(FuncOp joined) {

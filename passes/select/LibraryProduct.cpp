@@ -27,14 +27,9 @@ bool isRounding(linalg::GenericOp op) {
 
 /// "add_round_96": what is left of linear_add_round_96x256 without its product.
 std::string nameOfRest(FuncOp kernel, int64_t columns) {
-  std::string name;
-  StringRef previous;
-  for (StringRef op : operationsOf(kernel)) {
-    if (op != previous && op != "linear")
-      name += op.str() + "_";
-    previous = op;
-  }
-  return (name.empty() ? "rest_" : name) + std::to_string(columns);
+  SmallVector<StringRef> rest = operationsOf(kernel);
+  llvm::erase(rest, "linear");
+  return (rest.empty() ? "rest" : joinedNames(rest)) + "_" + std::to_string(columns);
 }
 
 class Splitter {

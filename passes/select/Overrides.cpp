@@ -2,10 +2,20 @@
 
 #include "dialects/kimi/Kimi.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 using kimi::kernel::FuncOp;
 
 namespace kimi::passes {
+
+std::string joinedNames(ArrayRef<StringRef> operations) {
+  SmallVector<StringRef> distinct;
+  for (StringRef name : operations)
+    if (distinct.empty() || distinct.back() != name)
+      distinct.push_back(name);
+  return llvm::join(distinct, "_");
+}
 
 SmallVector<StringRef> operationsOf(FuncOp kernel) {
   SmallVector<StringRef> names;

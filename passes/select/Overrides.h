@@ -12,6 +12,9 @@ inline constexpr llvm::StringLiteral kGenerated = "generated", kCublasLt = "cubl
 /// The operations that a kernel holds, by name.
 llvm::SmallVector<llvm::StringRef> operationsOf(kernel::FuncOp kernel);
 
+/// "linear_swiglu_round": each operation once, where it is repeated.
+std::string joinedNames(llvm::ArrayRef<llvm::StringRef> operations);
+
 class Overrides {
 public:
   /// Of the module attribute kimi.overrides. Reported as errors: an operation that no kernel holds, an implementation
